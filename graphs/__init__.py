@@ -1,0 +1,1 @@
+"""The figure: one hub, four moves, one loop."""

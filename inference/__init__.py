@@ -1,0 +1,1 @@
+"""Models: one protocol, llama.cpp behind it, adapters to LangChain, a scripted one for tests."""

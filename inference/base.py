@@ -1,0 +1,136 @@
+"""The `Model` protocol and its frozen records: what every box of the graph may ask of a language model.
+
+`complete_many` is the primitive: a box that needs four texts asks once for four. How an implementation runs them
+(one after another, in one batch, over HTTP) is its own business; order, token counts and stop reasons are not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Profile = Literal["full", "compact"]
+Stop = Literal["end", "stop_text", "length", "deadline", "cancelled"]
+
+
+class ModelError(RuntimeError):
+    """The model itself failed; says nothing about the problem. The message is one line that says what to do."""
+
+
+class ContextOverflowError(ModelError):
+    """A prompt and its answer do not fit into the model's context."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thinking:
+    """Budget forcing (s1, arXiv 2501.19393) in tokens; both zero means: answer without thinking."""
+
+    at_most: int = 0
+    """True cap: at this many thinking tokens the hand-over sentence and the end mark are forced."""
+    at_least: int = 0
+    """True minimum: an end mark before it is replaced by "Wait" and thinking goes on."""
+    waits: int = 2
+    """How often "Wait" may be forced at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One text to be generated."""
+
+    messages: tuple[Message, ...]
+    max_tokens: int
+    """Most answer tokens; thinking tokens are bounded by `thinking.at_most` and counted apart."""
+    thinking: Thinking = Thinking()
+    temperature: float = 0.8
+    top_p: float = 1.0
+    top_k: int = 0
+    min_p: float = 0.0
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """One generated text and what it cost."""
+
+    text: str
+    """The answer, without thinking and without marks."""
+    thinking: str = ""
+    tokens: int = 0
+    """Answer tokens."""
+    thinking_tokens: int = 0
+    prompt_tokens: int = 0
+    stop: Stop = "end"
+    confidence: float | None = None
+    """Self-certainty of the answer in nats: the mean of the lowest tenth of its windows (ReASC, arXiv 2601.02970);
+    None when the back end gives no log-probabilities, which must never be read as confident."""
+    seconds: float = 0.0
+
+    @property
+    def spent(self) -> int:
+        """Generated tokens of both kinds."""
+        return self.tokens + self.thinking_tokens
+
+
+class Model(Protocol):
+    """A frozen language model."""
+
+    @property
+    def name(self) -> str:
+        """A short name for people."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the weights, template and quantisation; equal fingerprints give comparable completions."""
+
+    @property
+    def profile(self) -> Profile:
+        """Which prompt profile the model was made for."""
+
+    @property
+    def context_tokens(self) -> int:
+        """Longest prompt and answer together."""
+
+    @property
+    def notice(self) -> str:
+        """One line that a person should read before trusting the model, or an empty text."""
+
+    @property
+    def can_think(self) -> bool:
+        """Whether the chat template has thinking marks, so that `Thinking` acts."""
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        """Return the length in tokens of the rendered conversation."""
+
+    def complete_many(
+        self,
+        requests: Sequence[Request],
+        *,
+        deadline: float | None = None,
+        cancelled: Callable[[], bool] | None = None,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> tuple[Completion, ...]:
+        """Return one completion per request, in order. Callable from several threads at once.
+
+        Args:
+            requests: what to generate.
+            deadline: `time.monotonic()` value at which decoding ends; what was written until then is returned.
+            cancelled: polled between tokens; True ends decoding like a deadline.
+            on_progress: called with (index of the request, tokens so far), from the generating thread.
+
+        Raises:
+            ContextOverflowError: a prompt does not fit.
+            ModelError: the back end failed.
+        """
+
+    def close(self) -> None:
+        """Free the weights; further calls raise `ModelError`."""

@@ -1,0 +1,77 @@
+"""What rides along with a run and is never stored in its state: the model, the sandbox, settings, policy."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from inference.base import Model
+from nodes.settings import PolicyName, Settings
+from nodes.state import Move, SolveState
+from sandbox.base import Limits, Sandbox
+
+Condition = Literal["always", "unsettled", "several_clusters", "none_right"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One line of a fixed policy."""
+
+    move: Move
+    when: Condition = "always"
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Which moves the hub may make, and when. Policies are data (graphs/policies.py)."""
+
+    name: PolicyName
+    schedule: tuple[Step, ...] = ()
+    """Moves in a fixed order; empty: by expected gain per token."""
+    slots: Literal["plain", "mixed"] = "mixed"
+    """`plain` draws every program from the unperturbed prompt."""
+    k: int = 0
+    """Programs per widening; 0: the setting's."""
+    choice: Literal["first", "evidence"] = "evidence"
+    """`first`: the first program that passes every public test, else the first of all."""
+    stop_when_verified: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """The collaborators of one run."""
+
+    model: Model
+    sandbox: Sandbox
+    policy: Policy
+    settings: Settings = Settings()
+    cancelled: Callable[[], bool] = lambda: False
+    """Polled by the model and the sandbox; True ends the search with what it has."""
+
+    @property
+    def k(self) -> int:
+        """Programs per widening."""
+        return self.policy.k or self.settings.k
+
+    def limits(self, state: SolveState) -> Limits:
+        """Return what one run of a program may use."""
+        problem = state.problem
+        return Limits(
+            cpu_s=problem.cpu_seconds or self.settings.test_cpu_seconds,
+            memory_mb=problem.memory_mb or self.settings.test_memory_mb,
+        )
+
+    def tokens_left(self, state: SolveState) -> int:
+        """Return how many tokens may still be generated."""
+        return max(0, self.settings.budget_tokens - state.tokens_spent)
+
+    def deadline(self, state: SolveState) -> float:
+        """Return the `time.monotonic()` value at which the wall-time budget ends."""
+        return time.monotonic() + self.seconds_left(state)
+
+    def seconds_left(self, state: SolveState) -> float:
+        """Return the wall time left, in seconds; may be negative."""
+        return self.settings.budget_seconds - (time.time() - state.started if state.started else 0.0)

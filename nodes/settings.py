@@ -1,0 +1,103 @@
+"""Every dial of ATLAS in one frozen object, with the value we benchmark with.
+
+`graphs/configuration.py` is the one reader: `atlas.toml`, then `ATLAS_*`, then flags; the later wins.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+PolicyName = Literal["baseline", "phase1", "phase1_2", "phase1_3", "full", "adaptive", "resample"]
+SandboxName = Literal["auto", "docker", "bubblewrap"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings of one run; `atlas.toml.example` says the same in a user's words."""
+
+    model: str = ""
+    """Path of a GGUF file, or `http://...` of an OpenAI-compatible server; empty: the embedded model."""
+    model_name: str = ""
+    """Name of the model at an OpenAI-compatible server."""
+    context_tokens: int = 8192
+    """Context to allocate; a model trained on less gets less."""
+    gpu_layers: int = -1
+    """Layers on the GPU; -1 is all of them, 0 none."""
+    threads: int = 0
+    """Decoding threads; 0 leaves one core for the sandbox."""
+
+    policy: PolicyName = "adaptive"
+    """Which moves the search may make (graphs/policies.py)."""
+    k: int = 8
+    """Programs per widening."""
+    max_rounds: int = 6
+    """Moves after which the search gives its best answer."""
+    max_programs: int = 32
+    """Programs per problem over all moves."""
+    budget_tokens: int = 32_768
+    """Hard stop on generated tokens, thinking included, all boxes together."""
+    budget_seconds: float = 600.0
+    """Hard stop on wall time."""
+    budget_sandbox_seconds: float = 300.0
+    """No new program is run after this much CPU time in the sandbox."""
+    seed: int = 0
+    """Start of every random choice."""
+
+    temperature: float = 0.8
+    top_p: float = 0.95
+    top_k: int = 40
+    min_p: float = 0.0
+    answer_tokens: int = 2048
+    """Most tokens of one answer, thinking apart."""
+    thinking_tokens: int = 2048
+    """True cap on the thinking of one program; 0 answers without thinking."""
+    thinking_min_tokens: int = 0
+    """Thinking that ends before this is told to wait and goes on."""
+
+    observations: int = 4
+    """First-order observations kept by PlanSearch."""
+    observation_subset: int = 2
+    """Largest set of observations that one sketch builds on (S in the paper)."""
+    observation_layers: int = 2
+    """Depth of the observation tree (L in the paper)."""
+    test_generations: int = 4
+    """Texts asked for when the search writes tests."""
+    verified_tests: int = 2
+    """Distinct inputs of confirmed self-tests that a verified answer needs."""
+    min_gain: float = 2e-6
+    """Expected gain in P(correct) per token below which the search stops."""
+
+    sandbox: SandboxName = "auto"
+    """Where programs run."""
+    sandbox_workers: int = 0
+    """Programs run at the same time; 0 is one per core."""
+    test_cpu_seconds: float = 6.0
+    """CPU limit of one program on one input."""
+    test_memory_mb: int = 512
+    """Memory limit of one program."""
+
+    approve: bool = False
+    """Ask a person before an answer is released."""
+    log_file: str = ""
+    """Where JSON lines go, one event per box; empty: nowhere."""
+
+    def __post_init__(self) -> None:
+        """Refuse values that can have no meaning.
+
+        Raises:
+            ValueError: names the setting and the range.
+        """
+        at_least = {"k": 1, "max_rounds": 1, "max_programs": 1, "budget_tokens": 0, "budget_seconds": 0,
+                    "answer_tokens": 16, "thinking_tokens": 0, "thinking_min_tokens": 0, "context_tokens": 256,
+                    "verified_tests": 1, "test_generations": 1, "observation_layers": 1, "observation_subset": 0,
+                    "observations": 1, "test_memory_mb": 32, "sandbox_workers": 0, "threads": 0}  # fmt: skip
+        for name, least in at_least.items():
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be at least {least}, not {getattr(self, name)}")
+        if not 0.0 <= self.temperature <= 2.0:
+            raise ValueError(f"temperature must lie in 0..2, not {self.temperature}")
+        if not 0.0 < self.top_p <= 1.0:
+            raise ValueError(f"top_p must lie in (0, 1], not {self.top_p}")
+        if self.test_cpu_seconds <= 0:
+            raise ValueError(f"test_cpu_seconds must be above 0, not {self.test_cpu_seconds}")

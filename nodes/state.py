@@ -1,0 +1,334 @@
+"""The blackboard: frozen records that the boxes read and the one state they update.
+
+`Problem` has no field for hidden tests: what the search cannot hold it cannot leak.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Annotated, Any, Literal, TypeVar
+
+from typing_extensions import TypedDict
+
+from sandbox.base import Mode
+
+Move = Literal["widen", "test", "separate", "repair", "release"]
+Origin = Literal["plain", "plan", "perturbed", "self_debug", "poly_reflective", "rewrite"]
+OutcomeStatus = Literal["passed", "wrong_answer", "completed", "runtime_error", "timeout", "memory", "output_limit"]
+StopReason = Literal["", "verified", "policy_done", "no_gain", "tokens", "seconds", "sandbox_seconds", "rounds",
+                     "programs", "cancelled"]  # fmt: skip
+
+
+def content_id(*parts: str) -> str:
+    """Return a short name for texts, equal for equal content."""
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicTest:
+    """An example from the statement: an input and the output that the person expects."""
+
+    input: str
+    """Standard input, or the arguments as Python literals: `[1, 2], 'x'`."""
+    expected: str
+    """Standard output, or the returned value as a Python literal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """All that the search may see of a task."""
+
+    statement: str
+    mode: Mode = "function"
+    entry_point: str = ""
+    """Name of the function to be written; empty in `stdio` mode."""
+    starter_code: str = ""
+    tests: tuple[PublicTest, ...] = ()
+    cpu_seconds: float | None = None
+    """Limit that the statement sets for one test; None: the setting's."""
+    memory_mb: int | None = None
+
+    @property
+    def task_id(self) -> str:
+        """A name made from the content."""
+        return content_id(self.statement, self.mode, self.entry_point)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A sketch of a solution, before any code."""
+
+    id: str
+    text: str
+    observations: tuple[str, ...] = ()
+    """What the sketch builds on; empty for a plan drawn straight from the statement."""
+    layer: int = 0
+    """Depth in the observation tree of its deepest observation."""
+    fixed_from: str = ""
+    """Id of the sketch that criticism turned into this one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """A request for one program: what makes this sample different from its siblings."""
+
+    index: int
+    """Running number over the whole search; it is the seed's offset."""
+    kind: Literal["plain", "plan", "perturbed"] = "plain"
+    plan: Plan | None = None
+    perturbation: str = ""
+    """A sentence that is added to the prompt (DivSampling); empty in the unperturbed slot."""
+    statement: str = ""
+    """The problem in other words; empty: the original statement."""
+    thinking_tokens: int = 0
+    thinking_min_tokens: int = 0
+    max_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A program and where it came from."""
+
+    id: str
+    index: int
+    """Running number of the slot or repair that made it; orders candidates."""
+    code: str
+    origin: Origin = "plain"
+    plan_id: str = ""
+    parent: str = ""
+    """Id of the candidate that was repaired."""
+    perturbation: str = ""
+    tokens: int = 0
+    thinking_tokens: int = 0
+    confidence: float | None = None
+    """Token self-certainty of the text; None where the model gives none."""
+
+    @property
+    def program_id(self) -> str:
+        """Equal for equal programs, so that each text runs once."""
+        return content_id(self.code)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelfTest:
+    """An input that the search wrote, with the votes for its output; never trusted by itself."""
+
+    input: str
+    votes: tuple[tuple[str, float], ...] = ()
+    """(predicted output, weight); predictions of one output by several generations add up."""
+    provenance: tuple[str, ...] = ()
+    """Which means wrote it: `predicted`, `oracle`, `separating`."""
+
+    @property
+    def id(self) -> str:
+        """Named by the input."""
+        return content_id(self.input)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What one program did on one input."""
+
+    program_id: str
+    input_id: str
+    status: OutcomeStatus
+    """`passed` and `wrong_answer` only where a person's example says what is right, else `completed`."""
+    output: str = ""
+    """At most `OUTPUT_KEPT` characters for people and repair; judging used the whole."""
+    output_key: str = ""
+    """Equal for outputs that count as equal; empty unless the run completed."""
+    error: str = ""
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
+    peak_mb: float = 0.0
+
+
+OUTPUT_KEPT = 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """All that is known about one candidate without hidden tests."""
+
+    candidate_id: str
+    program_id: str
+    public_passed: int
+    public_total: int
+    confirmed_passed: int
+    """Confirmed self-tests that it passes."""
+    confirmed_total: int
+    cluster: str
+    """Candidates with equal behaviour on all inputs share it."""
+    cluster_weight: int
+    """Candidates in the cluster."""
+    agreement: float
+    """CodeT score of the cluster (programs times votes of the self-tests they pass)."""
+    posterior: float
+    """Estimate of P(correct), uncalibrated."""
+
+    @property
+    def passes_examples(self) -> bool:
+        """Whether every public test is passed; true as well when there is none."""
+        return self.public_passed == self.public_total
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A judged pair of clusters (S*)."""
+
+    first: str
+    """Program id of one cluster's representative."""
+    second: str
+    points: float
+    """Points of `first` out of one: 1 a win in both orders, 0.5 a tie, 0 a loss; a contradiction counts as a tie."""
+    input_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What a box spent; a run's cost is their sum."""
+
+    box: str
+    calls: int = 0
+    tokens: int = 0
+    thinking_tokens: int = 0
+    prompt_tokens: int = 0
+    seconds: float = 0.0
+    sandbox_seconds: float = 0.0
+    programs_run: int = 0
+
+    @property
+    def spent(self) -> int:
+        """Generated tokens of both kinds, which the budget counts."""
+        return self.tokens + self.thinking_tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a person gets."""
+
+    code: str
+    verified: bool
+    reason: str
+    """Why it is verified, or why not."""
+    confidence: float
+    """Estimate of P(correct); called uncalibrated until it has been calibrated."""
+    evidence: tuple[str, ...] = ()
+    stop: StopReason = ""
+    candidate_id: str = ""
+    cost: tuple[Cost, ...] = ()
+    """One entry per box."""
+    seconds: float = 0.0
+    sandbox: str = ""
+    model: str = ""
+    approved: bool | None = None
+    """None when nobody was asked."""
+
+
+T = TypeVar("T")
+
+
+def extend(left: Sequence[T], right: Sequence[T]) -> tuple[T, ...]:
+    """Append; a checkpoint hands tuples back as lists, so both sides may be either."""
+    return (*left, *right)
+
+
+def add_costs(left: Sequence[Cost], right: Sequence[Cost]) -> tuple[Cost, ...]:
+    """Add up the costs of each box, in order of first appearance."""
+    total: dict[str, Cost] = {}
+    for cost in (*left, *right):
+        old = total.get(cost.box, Cost(box=cost.box))
+        sums = {f.name: getattr(old, f.name) + getattr(cost, f.name) for f in fields(Cost) if f.name != "box"}
+        total[cost.box] = Cost(box=cost.box, **sums)
+    return tuple(total.values())
+
+
+def merge_tests(left: Sequence[SelfTest], right: Sequence[SelfTest]) -> tuple[SelfTest, ...]:
+    """Join tests of one input: votes for equal outputs add up, provenances unite."""
+    total: dict[str, SelfTest] = {}
+    for test in (*left, *right):
+        old = total.get(test.id)
+        if old is None:
+            total[test.id] = test
+            continue
+        votes: dict[str, float] = {}
+        for output, weight in (*old.votes, *test.votes):
+            votes[output] = votes.get(output, 0.0) + weight
+        provenance = tuple(dict.fromkeys((*old.provenance, *test.provenance)))
+        total[test.id] = replace(old, votes=tuple(votes.items()), provenance=provenance)
+    return tuple(total.values())
+
+
+def as_problem(old: Problem, new: Problem | dict[str, Any]) -> Problem:
+    """Take the new problem; Studio and the HTTP API hand in plain dictionaries."""
+    if isinstance(new, Problem):
+        return new
+    tests = tuple(t if isinstance(t, PublicTest) else PublicTest(**t) for t in new.get("tests", ()))
+    return Problem(**{**new, "tests": tests})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SolveInput:
+    """What a caller hands in: a problem, or just its text."""
+
+    statement: str = ""
+    """The problem as a person writes it (Markdown); read only when `problem` is not given."""
+    problem: Annotated[Problem, as_problem] = field(default_factory=lambda: Problem(statement=""))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SolveState(SolveInput):
+    """The whole blackboard; boxes return an `Update` of it and never touch it in place."""
+
+    started: float = 0.0
+    """Unix time at which the search began; the budget of seconds counts from here."""
+    move: Move = "widen"
+    """What `lens_routing` decided last."""
+    history: Annotated[tuple[Move, ...], extend] = ()
+    plans: Annotated[tuple[Plan, ...], extend] = ()
+    queue: tuple[Slot, ...] = ()
+    """Slots that wait for `budgeted_generation`; replaced at each widening."""
+    slots_made: int = 0
+    candidates: Annotated[tuple[Candidate, ...], extend] = ()
+    oracles: Annotated[tuple[Candidate, ...], extend] = ()
+    """Brute-force programs whose outputs vote in self-tests; never an answer."""
+    self_tests: Annotated[tuple[SelfTest, ...], merge_tests] = ()
+    outcomes: Annotated[tuple[Outcome, ...], extend] = ()
+    evidence: tuple[Evidence, ...] = ()
+    comparisons: Annotated[tuple[Comparison, ...], extend] = ()
+    costs: Annotated[tuple[Cost, ...], add_costs] = ()
+    stop: StopReason = ""
+    answer: Answer | None = None
+
+    @property
+    def tokens_spent(self) -> int:
+        """Generated tokens of all boxes, thinking included."""
+        return sum(cost.spent for cost in self.costs)
+
+    @property
+    def sandbox_seconds_spent(self) -> float:
+        """CPU seconds of all programs run."""
+        return sum(cost.sandbox_seconds for cost in self.costs)
+
+
+class Update(TypedDict, total=False):
+    """What a box may return; its keys are fields of `SolveState` (a test compares them)."""
+
+    problem: Problem
+    started: float
+    move: Move
+    history: tuple[Move, ...]
+    plans: tuple[Plan, ...]
+    queue: tuple[Slot, ...]
+    slots_made: int
+    candidates: tuple[Candidate, ...]
+    oracles: tuple[Candidate, ...]
+    self_tests: tuple[SelfTest, ...]
+    outcomes: tuple[Outcome, ...]
+    evidence: tuple[Evidence, ...]
+    comparisons: tuple[Comparison, ...]
+    costs: tuple[Cost, ...]
+    stop: StopReason
+    answer: Answer

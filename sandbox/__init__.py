@@ -1,0 +1,1 @@
+"""Run hostile programs: one protocol, Docker and bubblewrap behind it, verdicts by one pure function."""
