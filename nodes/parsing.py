@@ -1,0 +1,176 @@
+"""Parse model replies: one extractor per kind of answer, for every model; none of them guesses.
+
+A reply is hostile text. Literals are read with `ast.literal_eval` under a length cap; whole programs are never
+parsed here. A reply that does not parse is data (None or an empty tuple), not an exception.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import Literal
+
+from sandbox.base import Mode
+
+LITERAL_CHARS = 4000
+"""Longest literal or call that is read; deeper or longer ones could exhaust the parser's stack."""
+
+_FENCE = re.compile(r"^[ \t]*```[^\n`]*\n(.*?)^[ \t]*```[ \t]*$", re.DOTALL | re.MULTILINE)
+_BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+(.+?)\s*$")
+_ANSWER = re.compile(r"^\s*\**answer\**\s*:\s*\**\s*(1|2|tie)\b", re.IGNORECASE | re.MULTILINE)
+_LABEL = re.compile(
+    r"^\s*(?:#+\s*|\*\*\s*)?(?:sample\s+|example\s+)?(input|output|expected(?:\s+output)?)\s*#?\d*\s*(?:\*\*)?\s*(:?)"
+    r"\s*(?:\*\*)?[ \t]*(.*)$",
+    re.IGNORECASE,
+)
+_NOT_LITERAL = (ValueError, SyntaxError, TypeError, MemoryError, RecursionError)
+
+
+def extract_code(reply: str) -> str | None:
+    """Return the last closed fenced block, or None; thinking has been cut off by the model's adapter."""
+    blocks = _FENCE.findall(reply)
+    return blocks[-1].strip("\n") if blocks and blocks[-1].strip() else None
+
+
+def parse_bullets(reply: str) -> tuple[str, ...]:
+    """Return the items of a bullet or numbered list, without repeats."""
+    found = (_BULLET.match(line) for line in reply.splitlines())
+    return tuple(dict.fromkeys(match.group(1) for match in found if match))
+
+
+def parse_sketch(reply: str) -> str | None:
+    """Return the sketch itself, without a leading `Plan:` line; None when it holds no list."""
+    text = reply.strip().removeprefix("Plan:").strip()
+    return text if parse_bullets(text) else None
+
+
+def parse_criticism(reply: str) -> tuple[str, str] | None:
+    """Return (flaw, fixed sketch) from `Flaw: ...` and `Plan:` parts."""
+    head, mark, tail = reply.partition("\nPlan:")
+    sketch = parse_sketch(tail) if mark else None
+    flaw = head.strip().removeprefix("Flaw:").strip()
+    return (flaw, sketch) if sketch and flaw else None
+
+
+def parse_verdict(reply: str) -> Literal[0, 1, 2] | None:
+    """Return which output the judge prefers: 1, 2, or 0 for a tie; None when it did not say."""
+    found = _ANSWER.findall(reply)
+    if not found:
+        return None
+    word = found[-1].lower()
+    return 1 if word == "1" else 2 if word == "2" else 0
+
+
+def parse_tests(reply: str, mode: Mode, entry_point: str) -> tuple[tuple[str, str], ...]:
+    """Return the (input, expected output) pairs of a reply: asserts, or Input/Output blocks."""
+    if mode == "stdio":
+        return labelled_pairs(reply)
+    found = (_assertion(line.strip(), entry_point) for line in reply.splitlines())
+    return tuple(dict.fromkeys(pair for pair in found if pair))
+
+
+def parse_inputs(reply: str, mode: Mode, entry_point: str) -> tuple[str, ...]:
+    """Return the inputs of a reply: lines that call the function, or Input blocks."""
+    if mode == "stdio":
+        return tuple(dict.fromkeys(text for label, text in labelled_blocks(reply) if label == "input"))
+    found = (call_arguments(line.strip().strip("`").removeprefix("- "), entry_point) for line in reply.splitlines())
+    return tuple(dict.fromkeys(text for text in found if text is not None))
+
+
+def literal(text: str) -> object:
+    """Return the Python value that a short literal text names.
+
+    Raises:
+        ValueError: not a literal, or too long or too deep to be read safely.
+    """
+    if len(text) > LITERAL_CHARS:
+        raise ValueError(f"a literal of {len(text)} characters is too long")
+    try:
+        return ast.literal_eval(text)
+    except _NOT_LITERAL as error:
+        raise ValueError(f"not a Python literal: {text[:60]}") from error
+
+
+def call_arguments(line: str, entry_point: str) -> str | None:
+    """Return the argument text of a call `entry_point(...)` with literal arguments, or None."""
+    node = _expression(line)
+    return _arguments(node, entry_point) if isinstance(node, ast.Call) else None
+
+
+def labelled_pairs(text: str) -> tuple[tuple[str, str], ...]:
+    """Return the pairs of Input and Output blocks that follow each other."""
+    blocks = labelled_blocks(text)
+    pairs = zip(blocks, blocks[1:], strict=False)
+    return tuple(dict.fromkeys((a[1], b[1]) for a, b in pairs if a[0] == "input" and b[0] == "output"))
+
+
+def labelled_blocks(text: str) -> list[tuple[Literal["input", "output"], str]]:
+    """Return the blocks under `Input:` and `Output:` lines; a block is fenced, or ends at a blank line."""
+    lines = text.splitlines()
+    blocks: list[tuple[Literal["input", "output"], str]] = []
+    i = 0
+    while i < len(lines):
+        match = _LABEL.match(lines[i])
+        i += 1
+        if match and (match.group(2) or _is_heading(lines[i - 1])):
+            body, i = _block(lines, i, match.group(3))
+            if body is not None:
+                blocks.append(("input" if match.group(1).lower() == "input" else "output", body))
+    return blocks
+
+
+def _is_heading(line: str) -> bool:
+    return bool(re.match(r"^\s*(#+|\*\*)?\s*(sample|example)\b", line, re.IGNORECASE))
+
+
+def _block(lines: list[str], start: int, rest: str) -> tuple[str | None, int]:
+    """Read one block that starts after its label; return (text or None, next line)."""
+    if rest.strip():
+        return rest.strip().strip("`"), start
+    i = start
+    while i < len(lines) and not lines[i].strip():
+        i += 1
+    if i < len(lines) and lines[i].lstrip().startswith("```"):
+        end = next((j for j in range(i + 1, len(lines)) if lines[j].strip().startswith("```")), len(lines))
+        return "\n".join(lines[i + 1 : end]) + "\n", end + 1
+    if i > start + 1 or (i >= len(lines) and i > start):
+        return "", start
+    end = i
+    while end < len(lines) and lines[end].strip() and not _LABEL.match(lines[end]) and "```" not in lines[end]:
+        end += 1
+    return "\n".join(lines[i:end]) + ("\n" if end > i else ""), end
+
+
+def _assertion(line: str, entry_point: str) -> tuple[str, str] | None:
+    if not line.startswith("assert "):
+        return None
+    node = _expression(line.removeprefix("assert "))
+    if not isinstance(node, ast.Compare) or len(node.ops) != 1 or not isinstance(node.ops[0], ast.Eq | ast.Is):
+        return None
+    arguments = _arguments(node.left, entry_point)
+    expected = _value(node.comparators[0])
+    return (arguments, expected) if arguments is not None and expected is not None else None
+
+
+def _expression(text: str) -> ast.expr | None:
+    if len(text) > LITERAL_CHARS:
+        return None
+    try:
+        return ast.parse(text, mode="eval").body
+    except _NOT_LITERAL:
+        return None
+
+
+def _arguments(node: ast.expr, entry_point: str) -> str | None:
+    if not isinstance(node, ast.Call) or node.keywords:
+        return None
+    name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+    values = [_value(argument) for argument in node.args]
+    return ", ".join(v for v in values if v is not None) if name == entry_point and None not in values else None
+
+
+def _value(node: ast.expr) -> str | None:
+    try:
+        return repr(ast.literal_eval(node))
+    except _NOT_LITERAL:
+        return None

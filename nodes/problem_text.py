@@ -1,0 +1,130 @@
+"""Read a problem as a person writes it: Markdown with a statement, an optional signature or starter code, examples.
+
+Two modes. `function`: the text names a function (a signature in backticks, starter code, or doctest examples).
+`stdio`: everything else; examples are `Input:`/`Output:` blocks, fenced or ended by a blank line.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from nodes.parsing import call_arguments, labelled_pairs, literal
+from nodes.state import Problem, PublicTest
+
+MAX_CHARS = 200_000
+_SIGNATURE = re.compile(r"`(?:def\s+)?([A-Za-z_]\w*)\s*\(([^`]*)\)\s*(?:->\s*[^`]+)?`")
+_STARTER = re.compile(r"^```(?:python|py)?[ \t]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
+_DEF = re.compile(r"^([ \t]*)(?:async\s+)?def\s+([A-Za-z_]\w*)\s*\(", re.MULTILINE)
+_CALL = re.compile(r"^\s*>>>\s*(?:print\()?([A-Za-z_]\w*)\(", re.MULTILINE)
+_ASSIGNMENT = re.compile(r"^\s*[A-Za-z_]\w*\s*=[^=]")
+_WORDS = re.compile(r"\b[A-Za-z]{3,}\b")
+
+
+class ProblemError(ValueError):
+    """The text is no problem that can be worked on; the message is one line that says why."""
+
+
+def read_problem(text: str) -> Problem:
+    """Return the problem that a text describes.
+
+    Raises:
+        ProblemError: the text is empty or longer than `MAX_CHARS`.
+    """
+    statement = text.replace("\r\n", "\n").strip()
+    if not statement:
+        raise ProblemError("the problem is empty: give a statement, a file or --stdin")
+    if len(statement) > MAX_CHARS:
+        raise ProblemError(f"the problem has {len(statement)} characters; at most {MAX_CHARS} are read")
+    starter = _starter_code(statement)
+    entry_point = _entry_point(statement, starter)
+    mode = "function" if entry_point else "stdio"
+    tests = _function_tests(statement, entry_point) if entry_point else _stdio_tests(statement)
+    return Problem(statement=statement, mode=mode, entry_point=entry_point, starter_code=starter, tests=tests)
+
+
+def _starter_code(statement: str) -> str:
+    """Return the fenced block that defines the function to be written, if one does."""
+    return next((block.rstrip() for block in _STARTER.findall(statement) if _DEF.search(block)), "")
+
+
+def _entry_point(statement: str, starter: str) -> str:
+    if starter:
+        names = [name for _, name in _DEF.findall(starter) if not name.startswith("__")]
+        return names[0] if names else ""
+    called = _CALL.findall(statement)
+    if called:
+        return str(called[0])
+    signature = _SIGNATURE.search(statement)
+    is_asked_for = signature and re.search(r"\b(function|method)\b", statement[: signature.start()], re.IGNORECASE)
+    return signature.group(1) if signature and is_asked_for else ""
+
+
+def _function_tests(statement: str, entry_point: str) -> tuple[PublicTest, ...]:
+    tests = [*_doctests(statement, entry_point), *_assigned_examples(statement)]
+    return tuple(dict.fromkeys(tests))
+
+
+def _doctests(statement: str, entry_point: str) -> list[PublicTest]:
+    lines = statement.splitlines()
+    tests = []
+    for line, after in zip(lines, [*lines[1:], ""], strict=True):
+        call = line.strip().removeprefix(">>>").strip() if line.strip().startswith(">>>") else ""
+        arguments = call_arguments(call, entry_point) if call else None
+        expected = _canonical(after.strip())
+        if arguments is not None and expected is not None:
+            tests.append(PublicTest(input=arguments, expected=expected))
+    return tests
+
+
+def _assigned_examples(statement: str) -> list[PublicTest]:
+    """Read LeetCode's form: `Input: nums = [1, 2], k = 3` and `Output: 5`."""
+    tests = []
+    for given, wanted in labelled_pairs(statement):
+        if not _ASSIGNMENT.match(given):
+            continue
+        arguments, expected = _keyword_values(given.strip()), _canonical(wanted.strip())
+        if arguments is not None and expected is not None:
+            tests.append(PublicTest(input=arguments, expected=expected))
+    return tests
+
+
+def _keyword_values(text: str) -> str | None:
+    """Return the values of `a = 1, b = [2]` as an argument text."""
+    try:
+        call = ast.parse(f"f({_json_words(text)})", mode="eval").body if len(text) < MAX_CHARS else None
+        values = [ast.literal_eval(keyword.value) for keyword in call.keywords] if isinstance(call, ast.Call) else []
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return None
+    return ", ".join(map(repr, values)) if values else None
+
+
+def _canonical(text: str) -> str | None:
+    """Return a value in Python's own spelling; None when the text is no literal."""
+    if not text:
+        return None
+    try:
+        return repr(literal(_json_words(text)))
+    except ValueError:
+        return None
+
+
+def _json_words(text: str) -> str:
+    """Turn JSON's `true`, `false`, `null` outside of strings into Python's words."""
+    words = {"true": "True", "false": "False", "null": "None"}
+    parts = re.split(r"(\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')", text)
+    return "".join(
+        part if i % 2 else re.sub(r"\b(true|false|null)\b", lambda m: words[m.group()], part)
+        for i, part in enumerate(parts)
+    )
+
+
+def _stdio_tests(statement: str) -> tuple[PublicTest, ...]:
+    """Keep pairs that look like data; a section that describes the format in words is no example."""
+    pairs = labelled_pairs(statement)
+    return tuple(PublicTest(input=a, expected=b) for a, b in pairs if b.strip() and not (_is_prose(a) or _is_prose(b)))
+
+
+def _is_prose(text: str) -> bool:
+    """Whether a one-line text is a sentence about the data rather than data."""
+    return "\n" not in text.strip() and text.rstrip().endswith((".", ":")) and len(_WORDS.findall(text)) > 3
