@@ -1,0 +1,44 @@
+# People and CI call the same targets. `make CUDA=1 setup` builds llama.cpp for an NVIDIA GPU.
+.DEFAULT_GOAL := help
+.PHONY: help setup solve test check model image doctor lock clean
+SHELL := /bin/bash
+
+export VENV ?= .venv
+export CUDA ?= 0
+PYTHON := $(VENV)/bin/python
+PROBLEM ?= cli/example.md
+ARGS ?=
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: ## install everything ATLAS needs into .venv; does nothing when nothing has changed
+	@deploy/set-up.sh
+
+solve: setup ## set up, then solve an example with the embedded model; PROBLEM=my.md for another
+	@$(VENV)/bin/atlas solve $(PROBLEM) $(ARGS)
+
+test: setup check ## set up, check the style and the types, run the tests; ARGS="-k sandbox" for some
+	@$(PYTHON) -m pytest $(ARGS)
+
+check: setup ## ruff and mypy
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m mypy
+
+model: setup ## train the embedded model anew (hours on two cores; resumes where it stopped)
+	@$(PYTHON) -c 'import torch, tokenizers' 2>/dev/null || $(PYTHON) -m pip install --require-hashes -r requirements-train.lock
+	@$(PYTHON) -m benchmark.embedded.train $(ARGS)
+
+image: setup ## build the image of the Docker sandbox
+	@$(PYTHON) -m sandbox.image build $(ARGS)
+
+doctor: setup ## say what is there, what is missing and the command that mends it
+	@$(VENV)/bin/atlas doctor
+
+lock: setup ## resolve the dependencies again and write requirements*.lock
+	@deploy/lock.sh $(PYTHON)
+
+clean: ## remove the virtual environment and all caches of this folder; built wheels stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

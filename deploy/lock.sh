@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Resolve the dependencies of pyproject.toml again and write them, with hashes, to requirements*.lock.
+# Every lock keeps to the versions of requirements.lock, so that extras install beside the core.
+# The index that uv was told to use is left out of the files on purpose: they install from any mirror.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+python=${1:?usage: deploy/lock.sh PYTHON}
+"$python" -m pip install --quiet uv==0.13.9
+compile() {
+    "$python" -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+        --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" "$@"
+}
+extra() {
+    "$python" -c 'import sys, tomllib; p = tomllib.load(open("pyproject.toml", "rb"))
+print(*p["project"]["optional-dependencies"][sys.argv[1]], sep="\n")' "$1"
+}
+
+compile pyproject.toml --extra dev --output-file requirements.lock
+for name in openai server train; do
+    extra "$name" | compile - --constraint requirements.lock --output-file "requirements-$name.lock"
+done
+# What builds llama-cpp-python, instead of whatever is newest on the day of the build.
+printf '%s\n' 'scikit-build-core[pyproject]' cmake ninja |
+    compile - --constraint requirements.lock --output-file requirements-build.lock

@@ -1,0 +1,131 @@
+#!/usr/bin/env bash
+# Make a fresh clone ready to run, in steps that say what they do and cost nothing when there is nothing to do.
+#
+#   deploy/set-up.sh                 all steps
+#   CUDA=1 deploy/set-up.sh          the same, with llama.cpp built for an NVIDIA GPU (needs the CUDA toolkit: nvcc)
+#   ATLAS_PYTHON=/path deploy/set-up.sh    use this Python (3.11 or newer)
+#
+# A step is repeated when what it depends on has changed: each leaves a stamp with the hash of its inputs.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+venv=${VENV:-.venv}
+stamps=$venv/.set-up
+say() { printf 'set-up: %s\n' "$*"; }
+die() { printf 'set-up: %s\n' "$*" >&2; exit 1; }
+up_to_date() { [ "$(cat "$stamps/$1" 2>/dev/null)" = "$2" ]; }
+stamp() { mkdir -p "$stamps"; printf '%s\n' "$2" >"$stamps/$1"; }
+short_hash() { sha256sum | cut -c1-12; }
+
+# Install Debian packages, or print the line that does. $1: why; the rest: packages.
+install_packages() {
+    local why=$1 as_root=()
+    shift
+    if [ "$(id -u)" != 0 ]; then
+        as_root=(sudo -n)
+        sudo -n true 2>/dev/null || { say "$why; run: sudo apt-get install -y $*" >&2; return 1; }
+    fi
+    command -v apt-get >/dev/null || { say "$why; install: $*" >&2; return 1; }
+    say "$why: installing $* with apt-get"
+    "${as_root[@]}" apt-get update -qq
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+find_python() {
+    local candidate
+    for candidate in ${ATLAS_PYTHON:-python3 python3.13 python3.12 python3.11 python3.14}; do
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    return 1
+}
+
+environment() {
+    local python
+    if [ -x "$venv/bin/python" ] && "$venv/bin/python" -m pip --version >/dev/null 2>&1; then return; fi
+    if ! python=$(find_python); then
+        install_packages "Python 3.11 or newer is missing" python3 python3-venv || exit 1
+        python=$(find_python) || die "this system's python3 is older than 3.11; install a newer one and set ATLAS_PYTHON"
+    fi
+    if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+        install_packages "Python's venv module is missing" python3-venv || exit 1
+    fi
+    say "making a virtual environment in $venv with $("$python" --version)"
+    "$python" -m venv --clear "$venv"
+}
+
+sandbox_packages() {
+    command -v bwrap >/dev/null && return
+    install_packages "bubblewrap is missing (the sandbox where no Docker engine answers)" bubblewrap ||
+        say "going on without bubblewrap: programs can run only where a Docker engine answers"
+}
+
+engine_key() { # what decides whether a built wheel may be used on this machine
+    local version=$1
+    { uname -m; grep -m1 -E '^(flags|Features)' /proc/cpuinfo || true; cat deploy/lean.cmake
+      [ "${CUDA:-0}" = 0 ] || nvcc --version; } | short_hash | sed "s/^/$version-/"
+}
+
+build_engine() { # $1: where the wheel goes
+    local build wheel_dir=$1 options="-DLLAVA_BUILD=OFF -DCMAKE_PROJECT_llama.cpp_INCLUDE=$PWD/deploy/lean.cmake"
+    command -v c++ >/dev/null || install_packages "a C++ compiler is missing (llama.cpp needs it)" g++ libc6-dev || exit 1
+    if [ "${CUDA:-0}" != 0 ]; then options="$options -DGGML_CUDA=on"; fi
+    say "building llama.cpp for this CPU${CUDA:+ (CUDA=$CUDA)}: 2 to 8 minutes, once per machine and version"
+    build=$(mktemp -d)
+    sed -n '/^llama-cpp-python==/,/# via/p' requirements.lock >"$build/engine.lock"
+    "$venv/bin/python" -m venv "$build/venv"
+    "$build/venv/bin/python" -m pip install --quiet --require-hashes -r requirements-build.lock
+    # No pip cache: it would hand out a wheel that was built with other options.
+    PATH=$build/venv/bin:$PATH CMAKE_ARGS=$options "$build/venv/bin/python" -m pip wheel --quiet --no-cache-dir \
+        --no-deps --no-build-isolation --require-hashes -r "$build/engine.lock" --wheel-dir "$build/wheel"
+    mkdir -p "$wheel_dir"
+    mv "$build"/wheel/*.whl "$wheel_dir/"
+    rm -rf "$build"
+}
+
+engine() {
+    local version key wheel_dir
+    version=$(sed -n 's/^llama-cpp-python==\([0-9.]*\).*/\1/p' requirements.lock)
+    key=$(engine_key "$version")
+    up_to_date engine "$key" && return
+    wheel_dir=${XDG_CACHE_HOME:-$HOME/.cache}/atlas/wheels/$key
+    if compgen -G "$wheel_dir/*.whl" >/dev/null; then
+        say "using llama-cpp-python $version, built for this CPU before"
+    else
+        build_engine "$wheel_dir"
+    fi
+    "$venv/bin/python" -m pip install --quiet --no-deps --no-index --force-reinstall "$wheel_dir"/*.whl
+    stamp engine "$key"
+}
+
+dependencies() {
+    local key
+    key=$(short_hash <requirements.lock)
+    up_to_date dependencies "$key" && return
+    say "installing the dependencies that requirements.lock pins"
+    "$venv/bin/python" -m pip install --quiet --require-hashes -r requirements.lock
+    stamp dependencies "$key"
+}
+
+package() {
+    local key
+    key=$(short_hash <pyproject.toml)
+    up_to_date package "$key" && return
+    say "installing ATLAS itself, editable, with the command $venv/bin/atlas"
+    "$venv/bin/python" -m pip install --quiet --no-deps --no-build-isolation --editable .
+    stamp package "$key"
+}
+
+image() { # the box for Docker; bubblewrap needs none
+    command -v docker >/dev/null && docker info >/dev/null 2>&1 || return 0
+    "$venv/bin/python" -m sandbox.image build
+}
+
+environment
+sandbox_packages
+engine
+dependencies
+package
+image
