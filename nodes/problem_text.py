@@ -11,6 +11,7 @@ import re
 
 from nodes.parsing import call_arguments, labelled_pairs, literal
 from nodes.state import Problem, PublicTest
+from sandbox.base import Mode
 
 MAX_CHARS = 200_000
 _SIGNATURE = re.compile(r"`(?:def\s+)?([A-Za-z_]\w*)\s*\(([^`]*)\)\s*(?:->\s*[^`]+)?`")
@@ -38,7 +39,7 @@ def read_problem(text: str) -> Problem:
         raise ProblemError(f"the problem has {len(statement)} characters; at most {MAX_CHARS} are read")
     starter = _starter_code(statement)
     entry_point = _entry_point(statement, starter)
-    mode = "function" if entry_point else "stdio"
+    mode: Mode = "function" if entry_point else "stdio"
     tests = _function_tests(statement, entry_point) if entry_point else _stdio_tests(statement)
     return Problem(statement=statement, mode=mode, entry_point=entry_point, starter_code=starter, tests=tests)
 

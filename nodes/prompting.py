@@ -43,6 +43,12 @@ def render(profile: Profile, name: str, **values: Any) -> tuple[Message, ...]:
     return (Message(role="system", content=system.strip()), Message(role="user", content=user.strip()))
 
 
+@cache
+def perturbations(profile: Profile) -> tuple[str, ...]:
+    """Return the pool of role and instruction sentences, one per line of `perturbations.txt`."""
+    return tuple((PROMPTS / profile / "perturbations.txt").read_text(encoding="utf-8").split("\n"))[:-1]
+
+
 def templates_hash(profile: Profile) -> str:
     """Return the SHA-256 of all templates of a profile; a model trained on them carries it in its metadata."""
     digest = hashlib.sha256()

@@ -86,6 +86,10 @@ class Slot:
     thinking_min_tokens: int = 0
     max_tokens: int = 0
 
+    def with_budget(self, *, thinking: int, least: int, answer: int) -> Slot:
+        """Return the slot with its tokens: thinking at most and at least, and the answer's."""
+        return replace(self, thinking_tokens=thinking, thinking_min_tokens=least, max_tokens=answer)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
@@ -165,6 +169,8 @@ class Evidence:
     """Candidates in the cluster."""
     agreement: float
     """CodeT score of the cluster (programs times votes of the self-tests they pass)."""
+    regressed: bool
+    """Whether it is a repair that lost an anchored test which its parent passed."""
     posterior: float
     """Estimate of P(correct), uncalibrated."""
 

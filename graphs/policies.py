@@ -1,0 +1,58 @@
+"""Policies: which moves the hub may make, and when. The ablation runs these, nothing else.
+
+`phase1` to `full` are the conditions B to E of the public ATLAS, with honest selection; `resample` is the control
+that spends the same tokens on plain samples.
+"""
+
+from __future__ import annotations
+
+from nodes.context import Policy, Step
+from nodes.settings import PolicyName
+
+MANY = 1000
+"""More widenings than any budget pays for."""
+
+_POLICIES = (
+    Policy(
+        name="baseline",
+        schedule=(Step(move="widen"),),
+        slots="plain",
+        k=1,
+        choice="first",
+        stop_when_verified=False,
+    ),
+    Policy(name="phase1", schedule=(Step(move="widen"),), choice="first", stop_when_verified=False),
+    Policy(
+        name="phase1_2",
+        schedule=(
+            Step(move="widen"),
+            Step(move="widen", when="unsettled", times=2),
+            Step(move="test"),
+            Step(move="separate", when="several_clusters", times=2),
+        ),
+    ),
+    Policy(
+        name="phase1_3",
+        schedule=(Step(move="widen"), Step(move="test"), Step(move="repair", when="none_right", times=3)),
+    ),
+    Policy(
+        name="full",
+        schedule=(
+            Step(move="widen"),
+            Step(move="widen", when="unsettled"),
+            Step(move="test"),
+            Step(move="separate", when="several_clusters", times=2),
+            Step(move="repair", when="none_right", times=3),
+        ),
+    ),
+    Policy(name="adaptive"),
+    Policy(
+        name="resample",
+        schedule=(Step(move="widen", times=MANY),),
+        slots="plain",
+        choice="first",
+        stop_when_verified=False,
+    ),
+)
+
+POLICIES: dict[PolicyName, Policy] = {policy.name: policy for policy in _POLICIES}

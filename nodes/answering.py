@@ -1,0 +1,104 @@
+"""Choose the answer and say how sure it is, on what evidence, at what cost. Honest when the evidence is thin."""
+
+from __future__ import annotations
+
+import time
+
+from nodes.context import Context
+from nodes.lens import cluster_weights, right_so_far
+from nodes.state import Answer, Candidate, Evidence, SolveState, StopReason
+
+RIVAL = 0.5
+"""A verified answer has no rival cluster of example-passing programs that weighs this share of its own."""
+
+
+def choose(state: SolveState, context: Context) -> Candidate | None:
+    """Return the candidate that a person gets, or None when there is no program at all."""
+    candidates = sorted(state.candidates, key=lambda c: c.index)
+    if not candidates:
+        return None
+    by_id = {c.id: c for c in candidates}
+    if context.policy.choice == "first":
+        passing = [e for e in state.evidence if e.passes_examples and e.public_total]
+        return by_id[passing[0].candidate_id] if passing and context.k > 1 else candidates[0]
+    ranked = sorted(state.evidence, key=lambda e: _rank(e, by_id[e.candidate_id]))
+    return by_id[ranked[0].candidate_id] if ranked else candidates[0]
+
+
+def _rank(item: Evidence, candidate: Candidate) -> tuple[float, ...]:
+    """Order: examples, anchors, confirmed tests, posterior (cluster and judged pairs), agreement, the earlier one."""
+    return (
+        -item.public_passed,
+        item.regressed,
+        -item.confirmed_passed,
+        -item.posterior,
+        -item.agreement,
+        candidate.index,
+    )
+
+
+def verification(state: SolveState, context: Context) -> tuple[bool, str]:
+    """Return whether the chosen program is verified, and the reason in words."""
+    chosen = choose(state, context)
+    item = next((e for e in state.evidence if chosen and e.candidate_id == chosen.id), None)
+    if chosen is None or item is None:
+        return False, "no program was written" if chosen is None else "the program was not run on any test"
+    if not item.public_total:
+        return False, "the problem has no examples to check against"
+    if not item.passes_examples:
+        return False, f"it fails {item.public_total - item.public_passed} of {item.public_total} examples"
+    if item.confirmed_passed < item.confirmed_total:
+        return False, f"it fails {item.confirmed_total - item.confirmed_passed} confirmed self-tests"
+    least = context.settings.verified_tests
+    if item.confirmed_total < least:
+        return False, f"only {item.confirmed_total} of the {least} confirmed self-tests that it takes were found"
+    rival = _heaviest_rival(state, item)
+    if rival >= RIVAL * item.cluster_weight:
+        return False, f"{rival} programs that also pass the examples behave differently from its {item.cluster_weight}"
+    return (
+        True,
+        f"passes {item.public_total} examples and {item.confirmed_total} confirmed self-tests; no rival",
+    )
+
+
+def _heaviest_rival(state: SolveState, item: Evidence) -> int:
+    weights = cluster_weights(right_so_far(state))
+    return max((weight for cluster, weight in weights.items() if cluster != item.cluster), default=0)
+
+
+def best_answer(state: SolveState, context: Context, stop: StopReason) -> Answer:
+    """Return the answer as it stands, whatever made the search stop."""
+    chosen = choose(state, context)
+    verified, reason = verification(state, context)
+    item = next((e for e in state.evidence if chosen and e.candidate_id == chosen.id), None)
+    return Answer(
+        code=chosen.code if chosen else "",
+        verified=verified,
+        reason=reason,
+        confidence=round(item.posterior, 3) if item else 0.0,
+        evidence=_lines(state, chosen, item),
+        stop=stop,
+        candidate_id=chosen.id if chosen else "",
+        cost=state.costs,
+        seconds=round(time.time() - state.started, 3) if state.started else 0.0,
+        sandbox=context.sandbox.name,
+        model=context.model.name,
+    )
+
+
+def _lines(state: SolveState, chosen: Candidate | None, item: Evidence | None) -> tuple[str, ...]:
+    """Return the evidence in words, one fact per line."""
+    if chosen is None:
+        return ()
+    lines = [f"origin: {chosen.origin}" + (f", a repair of {chosen.parent}" if chosen.parent else "")]
+    if item is None:
+        return (*lines, "no test was run")
+    programs = len({c.program_id for c in state.candidates})
+    clusters = len(cluster_weights(right_so_far(state)))
+    lines += [
+        f"examples passed: {item.public_passed} of {item.public_total}",
+        f"confirmed self-tests: {item.confirmed_passed} of {item.confirmed_total} passed, {len(state.self_tests)} written",
+        f"agreement: {item.cluster_weight} of {len(state.candidates)} samples behave alike; "
+        f"{clusters} behaviours pass every test; {programs} distinct programs",
+    ]
+    return (*lines, f"judged pairs: {len(state.comparisons)}") if state.comparisons else tuple(lines)

@@ -1,0 +1,119 @@
+"""The one way a box asks the model: whole batches, inside the budget, cancelled or late without an exception."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from zlib import crc32
+
+from langgraph.runtime import Runtime
+
+from inference.base import Completion, Message, Request, Thinking
+from nodes.context import Context
+from nodes.state import Cost, SolveState
+
+LEAST_TOKENS = 24
+"""An answer with less room than this is not asked for."""
+_PROGRESS_EVERY = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """What one call of `ask` may spend."""
+
+    tokens: int
+    """Generated tokens, thinking included, over all requests."""
+    deadline: float
+    """`time.monotonic()` value."""
+
+
+def allowance(state: SolveState, context: Context) -> Allowance:
+    """Return what is left of a run's budget."""
+    return Allowance(tokens=context.tokens_left(state), deadline=context.deadline(state))
+
+
+def seed_for(context: Context, *names: object) -> int:
+    """Return a seed that depends on the setting and the names alone, so that policies share equal requests."""
+    return crc32("/".join(map(str, (context.settings.seed, *names))).encode()) & 0x7FFFFFFF
+
+
+def request(
+    context: Context,
+    messages: tuple[Message, ...],
+    *,
+    seed: int,
+    temperature: float | None = None,
+    max_tokens: int | None = None,
+    thinking: Thinking = Thinking(),
+) -> Request:
+    """Return a request with the run's sampling settings."""
+    settings = context.settings
+    return Request(
+        messages=messages,
+        max_tokens=max_tokens or settings.answer_tokens,
+        thinking=thinking if context.model.can_think else Thinking(),
+        temperature=settings.temperature if temperature is None else temperature,
+        top_p=settings.top_p,
+        top_k=settings.top_k,
+        min_p=settings.min_p,
+        seed=seed,
+    )
+
+
+def ask(
+    runtime: Runtime[Context], box: str, requests: Sequence[Request], allowed: Allowance
+) -> tuple[tuple[Completion | None, ...], Cost]:
+    """Return one completion per request and what they cost; None where the budget or the context has no room.
+
+    Raises:
+        ModelError: the model failed.
+    """
+    context = runtime.context
+    began = time.monotonic()
+    share = _share(len(requests), allowed.tokens)
+    fitted = [_fit(context, one, share) if i * share < allowed.tokens else None for i, one in enumerate(requests)]
+    batch = [one for one in fitted if one is not None]
+    if not batch or context.cancelled() or began >= allowed.deadline:
+        return (None,) * len(requests), Cost(box=box)
+    done = context.model.complete_many(
+        batch,
+        deadline=allowed.deadline,
+        cancelled=context.cancelled,
+        on_progress=_reporter(runtime, box),
+    )
+    answers = iter(done)
+    cost = Cost(
+        box=box,
+        calls=len(batch),
+        tokens=sum(one.tokens for one in done),
+        thinking_tokens=sum(one.thinking_tokens for one in done),
+        prompt_tokens=sum(one.prompt_tokens for one in done),
+        seconds=time.monotonic() - began,
+    )
+    return tuple(next(answers) if one is not None else None for one in fitted), cost
+
+
+def _share(requests: int, tokens: int) -> int:
+    """Return an equal part of the tokens for each request, at least the least useful one."""
+    return max(LEAST_TOKENS, tokens // max(1, requests))
+
+
+def _fit(context: Context, one: Request, share: int) -> Request | None:
+    """Shorten a request to its share and the context; None when nothing useful fits."""
+    room = context.model.context_tokens - context.model.count_tokens(one.messages)
+    most = min(share, room)
+    if most < LEAST_TOKENS:
+        return None
+    thinking = min(one.thinking.at_most, max(0, most - one.max_tokens), most) or min(one.thinking.at_most, most // 2)
+    answer = min(one.max_tokens, most - thinking)
+    least = min(one.thinking.at_least, thinking)
+    return replace(one, max_tokens=answer, thinking=replace(one.thinking, at_most=thinking, at_least=least))
+
+
+def _reporter(runtime: Runtime[Context], box: str) -> Callable[[int, int], None]:
+    def report(index: int, tokens: int) -> None:
+        if tokens % _PROGRESS_EVERY == 0:
+            runtime.stream_writer({"kind": "tokens", "box": box, "index": index, "tokens": tokens})
+
+    return report

@@ -1,0 +1,111 @@
+"""Turn one slot into at most one program, with a forced budget of thinking (s1, arXiv 2501.19393).
+
+The model's engine acts on tokens: a true cap with a hand-over sentence, a true minimum with "Wait". This box only
+says how much. All slots of a widening run as branches of one super-step; a reply without code still costs its tokens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from langchain_core.runnables import RunnableLambda
+from langgraph.runtime import get_runtime
+
+from inference.base import Completion, ContextOverflowError, Request, Thinking
+from nodes.asking import LEAST_TOKENS, Allowance, ask, request, seed_for
+from nodes.context import Context
+from nodes.parsing import extract_code
+from nodes.prompting import render
+from nodes.state import Candidate, Origin, Problem, Slot, Update, content_id
+
+BOX = "budgeted_generation"
+_WAITERS = ThreadPoolExecutor(64, thread_name_prefix="atlas-slot")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotInput:
+    """What one branch of the fan-out gets: its slot, and nothing that it does not need."""
+
+    slot: Slot
+    problem: Problem = field(default_factory=lambda: Problem(statement=""))
+    deadline: float = 0.0
+    """`time.monotonic()` value at which the run's wall time ends."""
+
+
+def budgeted_generation(state: SlotInput) -> Update:
+    """Draw one program; always pay for the tokens.
+
+    Raises:
+        ContextOverflowError: the unperturbed prompt does not fit the model's context.
+        ModelError: the model failed.
+    """
+    runtime = get_runtime(Context)
+    slot = state.slot
+    wanted = slot_request(state, runtime.context)
+    allowed = Allowance(tokens=slot.thinking_tokens + slot.max_tokens, deadline=state.deadline)
+    replies, cost = ask(runtime, BOX, [wanted], allowed)
+    if replies[0] is None and slot.kind == "plain":
+        _refuse_overflow(wanted, runtime.context)
+    candidate = _candidate(slot, replies[0])
+    if candidate is None:
+        return {"costs": (cost,)}
+    runtime.stream_writer({"kind": "candidate", "id": candidate.id, "origin": candidate.origin, "tokens": cost.spent})
+    return {"candidates": (candidate,), "costs": (cost,)}
+
+
+async def _in_a_thread_of_its_own(state: SlotInput) -> Update:
+    """Wait beside the event loop; the default pool is too small for a whole batch of waiting branches."""
+    run = contextvars.copy_context().run
+    return await asyncio.get_running_loop().run_in_executor(_WAITERS, run, budgeted_generation, state)
+
+
+budgeted_generation_node = RunnableLambda(budgeted_generation, afunc=_in_a_thread_of_its_own, name=BOX)
+
+
+def slot_request(state: SlotInput, context: Context) -> Request:
+    """Return the request of a slot. Equal slots of two policies give equal requests."""
+    slot = state.slot
+    messages = render(
+        context.model.profile,
+        "code",
+        statement=slot.statement or state.problem.statement,
+        starter_code=state.problem.starter_code,
+        mode=state.problem.mode,
+        perturbation=slot.perturbation,
+        plan=slot.plan.text if slot.plan else "",
+    )
+    thinking = Thinking(at_most=slot.thinking_tokens, at_least=slot.thinking_min_tokens)
+    return request(
+        context, messages, seed=seed_for(context, "code", slot.index), max_tokens=slot.max_tokens, thinking=thinking
+    )
+
+
+def _candidate(slot: Slot, reply: Completion | None) -> Candidate | None:
+    code = extract_code(reply.text) if reply else None
+    if reply is None or code is None:
+        return None
+    origins: dict[str, Origin] = {"plain": "plain", "plan": "plan", "perturbed": "perturbed"}
+    return Candidate(
+        id=content_id(code, str(slot.index)),
+        index=slot.index,
+        code=code,
+        origin=origins[slot.kind],
+        plan_id=slot.plan.id if slot.plan else "",
+        perturbation=slot.perturbation,
+        tokens=reply.tokens,
+        thinking_tokens=reply.thinking_tokens,
+        confidence=reply.confidence,
+    )
+
+
+def _refuse_overflow(wanted: Request, context: Context) -> None:
+    """Raise when the statement alone does not fit; a spent budget is no error."""
+    length = context.model.count_tokens(wanted.messages)
+    if length + LEAST_TOKENS > context.model.context_tokens:
+        raise ContextOverflowError(
+            f"the problem takes {length} tokens and the model's context holds {context.model.context_tokens}: "
+            "shorten it, or raise context_tokens with a model that allows it"
+        )

@@ -1,0 +1,184 @@
+"""Turn outcomes into evidence, without a model: public filter, confirmed tests, clusters, agreement, posterior.
+
+Agreement is CodeT's (arXiv 2207.10397) with the number of programs in place of its square root, since k is small.
+A self-test is *confirmed* when a candidate that passes every example gives a predicted output, and no other such
+candidate gives another predicted one; without examples nothing is confirmed, and agreement only orders clusters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from statistics import mean, pstdev
+
+from nodes.judging import expected_key
+from nodes.lens import posterior
+from nodes.state import Candidate, Evidence, Outcome, SelfTest, SolveState, content_id
+
+Outcomes = Mapping[tuple[str, str], Outcome]
+ORACLE_WEIGHT = 2.0
+"""Weight of a brute-force program's output beside a predicted one: it was computed, not guessed."""
+
+
+def outcomes_by_pair(state: SolveState) -> dict[tuple[str, str], Outcome]:
+    """Return outcomes by (program id, input id)."""
+    return {(o.program_id, o.input_id): o for o in state.outcomes}
+
+
+def public_passed(state: SolveState, program_id: str, outcomes: Outcomes) -> int:
+    """Return how many public tests a program passes."""
+    ids = (content_id(test.input) for test in state.problem.tests)
+    runs = (outcomes.get((program_id, input_id)) for input_id in ids)
+    return sum(run is not None and run.status == "passed" for run in runs)
+
+
+def tried(state: SolveState, outcomes: Outcomes) -> list[Candidate]:
+    """Return the candidates that ran, in order; a problem without any test has none."""
+    programs = {program_id for program_id, _ in outcomes}
+    return sorted((c for c in state.candidates if c.program_id in programs), key=lambda c: c.index)
+
+
+def votes_by_key(state: SolveState, test: SelfTest, outcomes: Outcomes) -> dict[str, float]:
+    """Return the weight of each predicted output, oracles included, by output key."""
+    votes: dict[str, float] = {}
+    for text, weight in test.votes:
+        key = expected_key(state.problem.mode, text)
+        if key:
+            votes[key] = votes.get(key, 0.0) + weight
+    for oracle in state.oracles:
+        run = outcomes.get((oracle.program_id, test.id))
+        if run is not None and run.output_key:
+            votes[run.output_key] = votes.get(run.output_key, 0.0) + ORACLE_WEIGHT
+    return votes
+
+
+def confirmed_tests(state: SolveState, trusted: Sequence[str], outcomes: Outcomes) -> dict[str, str]:
+    """Return input id -> output key of the confirmed self-tests.
+
+    Args:
+        state: the blackboard.
+        trusted: program ids that pass every public test; empty when there is no public test.
+        outcomes: by (program id, input id).
+    """
+    public = {content_id(test.input) for test in state.problem.tests}
+    confirmed: dict[str, str] = {}
+    for test in state.self_tests:
+        given = {run.output_key for p in trusted if (run := outcomes.get((p, test.id))) and run.output_key}
+        agreed = given & votes_by_key(state, test, outcomes).keys()
+        if len(agreed) == 1 and test.id not in public:
+            confirmed[test.id] = agreed.pop()
+    return confirmed
+
+
+def weigh(state: SolveState) -> tuple[Evidence, ...]:
+    """Return the evidence of every candidate that ran, in the order of the candidates."""
+    outcomes = outcomes_by_pair(state)
+    candidates = tried(state, outcomes)
+    programs = list(dict.fromkeys(c.program_id for c in candidates))
+    passed = {p: public_passed(state, p, outcomes) for p in programs}
+    total = len(state.problem.tests)
+    trusted = [p for p in programs if total and passed[p] == total]
+    confirmed = confirmed_tests(state, trusted, outcomes)
+    clusters = _clusters(state, trusted or programs, outcomes)
+    agreement = _agreement(state, candidates, clusters, outcomes)
+    held = {p: {i for i, key in confirmed.items() if _key(outcomes, p, i) == key} for p in programs}
+    regressed = _regressed(state, candidates, held, outcomes)
+    drafts = [
+        Evidence(
+            candidate_id=c.id,
+            program_id=c.program_id,
+            public_passed=passed[c.program_id],
+            public_total=total,
+            confirmed_passed=len(held[c.program_id]),
+            confirmed_total=len(confirmed),
+            cluster=clusters.get(c.program_id, c.program_id),
+            cluster_weight=sum(clusters.get(o.program_id) == clusters.get(c.program_id, "") for o in candidates),
+            agreement=agreement.get(clusters.get(c.program_id, ""), 0.0),
+            regressed=c.id in regressed,
+            posterior=0.0,
+        )
+        for c in candidates
+    ]
+    return _with_posteriors(state, candidates, drafts)
+
+
+def _key(outcomes: Outcomes, program_id: str, input_id: str) -> str:
+    run = outcomes.get((program_id, input_id))
+    return run.output_key if run is not None else ""
+
+
+def _clusters(state: SolveState, programs: Sequence[str], outcomes: Outcomes) -> dict[str, str]:
+    """Return program id -> cluster: programs that behave alike on every valid input share one.
+
+    An input on which every program fails is no evidence and is left out, as are programs that complete on none.
+    """
+    inputs = dict.fromkeys([*(content_id(t.input) for t in state.problem.tests), *(t.id for t in state.self_tests)])
+    valid = [i for i in inputs if any(_key(outcomes, p, i) for p in programs)]
+    vectors = {p: tuple(_behaviour(outcomes.get((p, i))) for i in valid) for p in programs}
+    return {p: content_id(*vector) for p, vector in vectors.items() if any(_key(outcomes, p, i) for i in valid)}
+
+
+def _behaviour(run: Outcome | None) -> str:
+    """Return what counts as the behaviour on one input: the output, or the way it failed."""
+    if run is None:
+        return "not run"
+    return run.output_key or run.status
+
+
+def _agreement(
+    state: SolveState, candidates: Sequence[Candidate], clusters: Mapping[str, str], outcomes: Outcomes
+) -> dict[str, float]:
+    """Return CodeT's score per cluster: candidates in it times the votes for the outputs it gives."""
+    scores: dict[str, float] = {}
+    votes = {test.id: votes_by_key(state, test, outcomes) for test in state.self_tests}
+    for cluster in set(clusters.values()):
+        program = next(p for p, c in clusters.items() if c == cluster)
+        members = sum(clusters.get(c.program_id) == cluster for c in candidates)
+        scores[cluster] = members * sum(v.get(_key(outcomes, program, i), 0.0) for i, v in votes.items())
+    return scores
+
+
+def _regressed(
+    state: SolveState, candidates: Sequence[Candidate], held: Mapping[str, set[str]], outcomes: Outcomes
+) -> set[str]:
+    """Return the repairs that lost a public test or a confirmed self-test which their parent passed (anchors)."""
+    by_id = {c.id: c for c in candidates}
+    anchored = {content_id(test.input) for test in state.problem.tests}
+
+    def passes(program_id: str) -> set[str]:
+        public = {i for i in anchored if (run := outcomes.get((program_id, i))) and run.status == "passed"}
+        return public | held[program_id]
+
+    return {
+        c.id for c in candidates if c.parent in by_id and not passes(by_id[c.parent].program_id) <= passes(c.program_id)
+    }
+
+
+def _with_posteriors(
+    state: SolveState, candidates: Sequence[Candidate], drafts: Sequence[Evidence]
+) -> tuple[Evidence, ...]:
+    """Fill in P(correct): the share of the cluster among its rivals, judged pairs counted, and token confidence."""
+    rivals = [e for e in drafts if e.passes_examples and not e.regressed] or list(drafts)
+    weight = {e.cluster: float(e.cluster_weight) + _points(state, e.cluster, drafts) for e in rivals}
+    whole = sum(weight.values())
+    scores = _standard_scores([c.confidence for c in candidates])
+    return tuple(
+        replace(e, posterior=posterior(e, weight.get(e.cluster, e.cluster_weight) / max(whole, 1.0), z))
+        for e, z in zip(drafts, scores, strict=True)
+    )
+
+
+def _points(state: SolveState, cluster: str, drafts: Sequence[Evidence]) -> float:
+    """Return the judged points of a cluster, found through its members since clusters change with new inputs."""
+    members = {e.program_id for e in drafts if e.cluster == cluster}
+    won = sum(c.points for c in state.comparisons if c.first in members and c.second not in members)
+    return won + sum(1 - c.points for c in state.comparisons if c.second in members and c.first not in members)
+
+
+def _standard_scores(values: Sequence[float | None]) -> list[float]:
+    """Return z-scores clipped to -1..1; a missing confidence counts as low, never as high."""
+    known = [v for v in values if v is not None]
+    if len(known) < 2:
+        return [-1.0 if v is None else 0.0 for v in values]
+    centre, spread = mean(known), pstdev(known) or 1.0
+    return [-1.0 if v is None else max(-1.0, min(1.0, (v - centre) / spread)) for v in values]

@@ -1,0 +1,76 @@
+"""What went wrong, in words that a repair can use: public tests first, then confirmed self-tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nodes.evidence import confirmed_tests, outcomes_by_pair, public_passed, votes_by_key
+from nodes.judging import expected_key, shown
+from nodes.state import Outcome, Problem, SolveState, content_id
+
+_LIMITS = {"timeout": "took too long", "memory": "used too much memory", "output_limit": "wrote too much output"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """One failing run, told to a model."""
+
+    input_id: str
+    text: str
+
+
+def failures_of(state: SolveState, program_id: str) -> list[Failure]:
+    """Return the failures of a program, the shortest input first within each kind of test."""
+    outcomes = outcomes_by_pair(state)
+    public = [(t.input, t.expected) for t in state.problem.tests]
+    wanted = [*sorted(public, key=lambda pair: len(pair[0])), *_confirmed(state, outcomes)]
+    found = []
+    for given, expected in wanted:
+        run = outcomes.get((program_id, content_id(given)))
+        right = run is not None and (
+            run.status == "passed" or run.output_key == expected_key(state.problem.mode, expected)
+        )
+        if run is not None and not right:
+            found.append(Failure(input_id=run.input_id, text=describe(state.problem, given, expected, run)))
+    return found
+
+
+def describe(problem: Problem, given: str, expected: str, run: Outcome) -> str:
+    """Return the failing input, what was expected, and what happened."""
+    happened = _LIMITS.get(run.status, "")
+    error = _last_lines(run.error)
+    if problem.mode == "function":
+        call = f"{problem.entry_point}({given})"
+        if run.status == "runtime_error":
+            return f"{call} raised {error}"
+        return (
+            f"{call} {happened}"
+            if happened
+            else f"{call} returned {shown('function', run.output)}, expected {expected}"
+        )
+    if run.status == "runtime_error":
+        return f"Input:\n{given.rstrip()}\nError: {error}"
+    if happened:
+        return f"Input:\n{given.rstrip()}\nError: {happened}"
+    return f"Input:\n{given.rstrip()}\nOutput:\n{run.output.rstrip()}\nExpected:\n{expected.rstrip()}"
+
+
+def _last_lines(error: str) -> str:
+    """Return the exception of a traceback, which is its last line; the frames above only when it is alone."""
+    lines = [line for line in error.strip().splitlines() if line.strip()]
+    return lines[-1] if lines else "an error without a message"
+
+
+def _confirmed(state: SolveState, outcomes: dict[tuple[str, str], Outcome]) -> list[tuple[str, str]]:
+    total = len(state.problem.tests)
+    programs = {c.program_id for c in state.candidates}
+    trusted = [p for p in programs if total and public_passed(state, p, outcomes) == total]
+    keys = confirmed_tests(state, trusted, outcomes)
+    by_id = {test.id: test for test in state.self_tests}
+    texts = []
+    for input_id, key in keys.items():
+        test = by_id[input_id]
+        text = next((t for t, _ in test.votes if expected_key(state.problem.mode, t) == key), None)
+        if text is not None and key in votes_by_key(state, test, outcomes):
+            texts.append((test.input, text))
+    return sorted(texts, key=lambda pair: len(pair[0]))

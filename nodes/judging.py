@@ -1,0 +1,45 @@
+"""Judge what a run did: the host's half of a test, where expected outputs are known."""
+
+from __future__ import annotations
+
+from nodes.parsing import literal
+from nodes.state import OUTPUT_KEPT, Outcome, OutcomeStatus, content_id
+from sandbox.base import Execution, Mode
+from sandbox.compare import output_key, same_output
+
+
+def outcome_of(program_id: str, mode: Mode, given: str, run: Execution, expected: str | None) -> Outcome:
+    """Return the outcome of one run; `expected` is a person's example, or None where nothing says what is right."""
+    completed = run.status == "completed"
+    return Outcome(
+        program_id=program_id,
+        input_id=content_id(given),
+        status=_status(mode, run, expected),
+        output=run.output[:OUTPUT_KEPT],
+        output_key=content_id(output_key(mode, run.output)) if completed else "",
+        error=run.error[-OUTPUT_KEPT:],
+        cpu_s=run.cpu_s,
+        wall_s=run.wall_s,
+        peak_mb=run.peak_mb,
+    )
+
+
+def expected_key(mode: Mode, text: str) -> str:
+    """Return the output key that a program has whose output is `text`."""
+    return content_id(output_key(mode, text))
+
+
+def shown(mode: Mode, output: str) -> str:
+    """Return an output as a person would write it: values in Python's spelling, text as it is."""
+    if mode == "stdio":
+        return output
+    try:
+        return repr(literal(output))
+    except ValueError:
+        return output
+
+
+def _status(mode: Mode, run: Execution, expected: str | None) -> OutcomeStatus:
+    if run.status != "completed" or expected is None:
+        return run.status
+    return "passed" if same_output(mode, run.output, expected) else "wrong_answer"

@@ -1,0 +1,157 @@
+"""The Lens: how likely each program is right, and what each move is worth per token.
+
+A transparent estimate from execution evidence and token confidence. Its constants are set by hand, so the number is
+called uncalibrated; a learned form has to beat it on problems it was not fitted on. Adaptive sampling stops by the
+posterior of Adaptive-Consistency (arXiv 2305.11860, as used in Blend-ASC, arXiv 2511.12309), with behaviour clusters
+as the votes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import comb, exp
+
+from nodes.context import Context
+from nodes.state import Cost, Evidence, Move, SolveState
+
+PRIOR_ODDS = 1 / 3
+"""Odds that a sample of an unknown model is right before anything ran."""
+EXAMPLE_ODDS, MOST_EXAMPLES = 4.0, 3
+"""Each passed public test multiplies the odds, up to a number of tests."""
+CONFIRMED_ODDS, MOST_CONFIRMED = 1.6, 4
+"""Each passed confirmed self-test multiplies the odds; it agrees with a candidate by construction: a weaker sign."""
+FAILING = 0.02
+"""P(correct) is multiplied by this when a public test or a confirmed self-test fails."""
+CONFIDENCE_WEIGHT = 0.25
+"""Odds are multiplied by exp(weight * z) for a token confidence z standard deviations above its siblings."""
+SETTLED = 0.95
+"""Posterior of a leading cluster at which more samples are not worth it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Value:
+    """What a move is expected to bring and to cost."""
+
+    move: Move
+    gain: float
+    """Expected rise of P(the answer is correct)."""
+    tokens: float
+
+    @property
+    def per_token(self) -> float:
+        """Gain per generated token."""
+        return self.gain / max(1.0, self.tokens)
+
+
+def odds_of_passing(public_total: int, confirmed: int, z: float = 0.0) -> float:
+    """Return the odds of a program that passes this many public tests and confirmed self-tests."""
+    odds = PRIOR_ODDS * EXAMPLE_ODDS ** min(public_total, MOST_EXAMPLES)
+    return odds * CONFIRMED_ODDS ** min(confirmed, MOST_CONFIRMED) * exp(CONFIDENCE_WEIGHT * z)
+
+
+def posterior(item: Evidence, share: float, z: float) -> float:
+    """Return P(correct) of a candidate whose cluster holds `share` of the weight; z is its token confidence."""
+    odds = odds_of_passing(item.public_total, item.confirmed_passed, z)
+    fails = not item.passes_examples or item.confirmed_passed < item.confirmed_total or item.regressed
+    return share * odds / (1 + odds) * (FAILING if fails else 1.0)
+
+
+def settled(leader: int, rest: int) -> float:
+    """Return P(the leading cluster has the majority), the upper half of Beta(leader + 1, rest + 1)."""
+    n = leader + rest + 1
+    return float(sum(comb(n, j) for j in range(leader + 1)) / 2**n)
+
+
+def best(state: SolveState) -> Evidence | None:
+    """Return the evidence of the likeliest candidate; the earlier one among equals."""
+    return max(state.evidence, key=lambda item: item.posterior, default=None)
+
+
+def right_so_far(state: SolveState) -> list[Evidence]:
+    """Return the candidates that pass every public test and every confirmed self-test."""
+    return [e for e in state.evidence if e.passes_examples and e.confirmed_passed == e.confirmed_total]
+
+
+def cluster_weights(items: list[Evidence]) -> dict[str, int]:
+    """Return candidates per behaviour cluster, heaviest first."""
+    weights: dict[str, int] = {}
+    for item in items:
+        weights[item.cluster] = weights.get(item.cluster, 0) + 1
+    return dict(sorted(weights.items(), key=lambda pair: -pair[1]))
+
+
+def is_unsettled(state: SolveState) -> bool:
+    """Whether no cluster of example-passing programs leads clearly yet."""
+    weights = list(cluster_weights(right_so_far(state)).values())
+    return not weights or settled(weights[0], sum(weights[1:])) < SETTLED
+
+
+def move_values(state: SolveState, context: Context) -> list[Value]:
+    """Return what each possible move is worth now; moves that cannot act are left out."""
+    right = right_so_far(state)
+    values = [_widen(state, context, right), _test(state, context, right), _separate(state, right)]
+    values.append(_repair(state, right))
+    return [value for value in values if value is not None]
+
+
+def _mean_tokens(state: SolveState, box: str, default: float) -> float:
+    cost = next((c for c in state.costs if c.box == box), Cost(box=box))
+    return cost.spent / cost.calls if cost.calls else default
+
+
+def _program_tokens(state: SolveState, context: Context) -> float:
+    return _mean_tokens(state, "budgeted_generation", context.settings.answer_tokens / 4)
+
+
+def _fresh_rate(state: SolveState, right: list[Evidence]) -> float:
+    """Return the share of fresh samples that pass everything known, smoothed."""
+    fresh = {c.id for c in state.candidates if not c.parent}
+    return (sum(e.candidate_id in fresh for e in right) + 1) / (len(fresh) + 3)
+
+
+def _worth_of_one_that_passes(state: SolveState) -> float:
+    odds = odds_of_passing(len(state.problem.tests), 0)
+    return odds / (1 + odds)
+
+
+def _widen(state: SolveState, context: Context, right: list[Evidence]) -> Value | None:
+    n = min(context.k, context.settings.max_programs - len(state.candidates))
+    if n <= 0:
+        return None
+    if right:
+        weights = list(cluster_weights(right).values())
+        open_share = 1 - settled(weights[0], sum(weights[1:]))
+        gain = open_share * (1 - (best(state) or right[0]).posterior) / 2
+    else:
+        gain = (1 - (1 - _fresh_rate(state, right)) ** n) * _worth_of_one_that_passes(state)
+    plan_overhead = 1.5
+    return Value(move="widen", gain=gain, tokens=n * _program_tokens(state, context) * plan_overhead)
+
+
+def _test(state: SolveState, context: Context, right: list[Evidence]) -> Value | None:
+    lead = best(state)
+    if not right or lead is None or lead.confirmed_total >= context.settings.verified_tests:
+        return None
+    again = 0.5 ** state.history.count("test")
+    gain = lead.posterior * (1 - lead.posterior) * again
+    generations = context.settings.test_generations
+    tokens = generations * _mean_tokens(state, "self_test_synthesis", _program_tokens(state, context))
+    return Value(move="test", gain=gain, tokens=tokens)
+
+
+def _separate(state: SolveState, right: list[Evidence]) -> Value | None:
+    weights = list(cluster_weights(right).values())
+    if len(weights) < 2:
+        return None
+    second = max((e.posterior for e in right if e.cluster != right[0].cluster), default=0.0)
+    gain = min(second, 0.5) * 0.5 ** (1 + state.history.count("separate"))
+    return Value(move="separate", gain=gain, tokens=4 * _mean_tokens(state, "distinguish", 200))
+
+
+def _repair(state: SolveState, right: list[Evidence]) -> Value | None:
+    if right or not state.evidence:
+        return None
+    repaired = {c.id for c in state.candidates if c.parent}
+    rate = (sum(e.candidate_id in repaired for e in right) + 0.5) / (len(repaired) + 3)
+    gain = (1 - (1 - rate) ** 4) * _worth_of_one_that_passes(state)
+    return Value(move="repair", gain=gain, tokens=8 * _mean_tokens(state, "repair", 200))

@@ -1,0 +1,100 @@
+"""The hub: read the evidence, decide the next move, or stop and say why.
+
+Fixed policies walk their schedule; `adaptive` takes the move with the highest expected gain per token
+(`nodes/lens.py`). Every stop has a named reason, and stopping always leaves the best answer so far.
+"""
+
+from __future__ import annotations
+
+import time
+
+from langgraph.runtime import Runtime
+
+from nodes.answering import best_answer, verification
+from nodes.asking import LEAST_TOKENS
+from nodes.context import Condition, Context
+from nodes.lens import cluster_weights, is_unsettled, move_values, right_so_far
+from nodes.problem_text import read_problem
+from nodes.state import Move, SolveState, StopReason, Update
+
+BOX = "lens_routing"
+
+
+def lens_routing(state: SolveState, runtime: Runtime[Context]) -> Update:
+    """Choose the next move, or write the answer and the reason to stop.
+
+    Raises:
+        ProblemError: the run was started with an empty statement.
+    """
+    if not state.started:
+        return _first_visit(state, runtime.context)
+    context = runtime.context
+    stop = stop_reason(state, context)
+    move = None if stop else next_move(state, context)
+    if move is None:
+        return _finish(state, context, stop or ("policy_done" if context.policy.schedule else "no_gain"))
+    runtime.stream_writer({"kind": "move", "move": move, "round": len(state.history) + 1})
+    return {"move": move, "history": (move,)}
+
+
+def _first_visit(state: SolveState, context: Context) -> Update:
+    """Read the problem, start the clock, and make the first move, which is always to widen."""
+    problem = state.problem if state.problem.statement else read_problem(state.statement)
+    now: Update = {"problem": problem, "started": time.time()}
+    if context.tokens_left(state) < LEAST_TOKENS:
+        return {**now, "move": "release", "stop": "tokens", "answer": best_answer(state, context, "tokens")}
+    return {**now, "move": "widen", "history": ("widen",)}
+
+
+def _finish(state: SolveState, context: Context, stop: StopReason) -> Update:
+    return {"move": "release", "stop": stop, "answer": best_answer(state, context, stop)}
+
+
+def stop_reason(state: SolveState, context: Context) -> StopReason:
+    """Return why the search must end now, or an empty text."""
+    settings = context.settings
+    if context.cancelled():
+        return "cancelled"
+    if context.policy.stop_when_verified and verification(state, context)[0]:
+        return "verified"
+    if context.tokens_left(state) < LEAST_TOKENS:
+        return "tokens"
+    if context.seconds_left(state) <= 0:
+        return "seconds"
+    if state.sandbox_seconds_spent >= settings.budget_sandbox_seconds:
+        return "sandbox_seconds"
+    if len(state.candidates) >= settings.max_programs:
+        return "programs"
+    return "rounds" if not context.policy.schedule and len(state.history) >= settings.max_rounds else ""
+
+
+def next_move(state: SolveState, context: Context) -> Move | None:
+    """Return the next move of the policy, or None when it has none left."""
+    return _scheduled(state, context) if context.policy.schedule else _worthiest(state, context)
+
+
+def _scheduled(state: SolveState, context: Context) -> Move | None:
+    """Return the first open step of the schedule whose condition holds; the history tells which steps are past."""
+    done = 0
+    for step in context.policy.schedule:
+        used = 0
+        while used < step.times and tuple(state.history[done : done + 1]) == (step.move,):
+            done, used = done + 1, used + 1
+        is_open = done == len(state.history) and used < step.times
+        if is_open and holds(step.when, state):
+            return step.move
+    return None
+
+
+def holds(condition: Condition, state: SolveState) -> bool:
+    """Whether the condition of a scheduled step holds now."""
+    if condition == "unsettled":
+        return is_unsettled(state)
+    if condition == "several_clusters":
+        return len(cluster_weights(right_so_far(state))) > 1
+    return not right_so_far(state) if condition == "none_right" else True
+
+
+def _worthiest(state: SolveState, context: Context) -> Move | None:
+    values = [v for v in move_values(state, context) if v.per_token > context.settings.min_gain]
+    return max(values, key=lambda v: v.per_token).move if values else None

@@ -1,0 +1,110 @@
+"""Run what has not run yet: every program on the public tests, those that pass on the self-tests too.
+
+Equal programs run once. Expected outputs stay on this side; the sandbox reports facts. Programs that fail an example
+are not run on self-tests, since nothing they do there can matter; without examples every program is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass
+
+from langgraph.runtime import Runtime
+
+from nodes.context import Context
+from nodes.judging import outcome_of
+from nodes.state import Candidate, Cost, Outcome, SolveState, Update, content_id
+from sandbox.base import Program
+
+BOX = "sandbox_execution"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One program with the inputs that it has not run on."""
+
+    candidate: Candidate
+    inputs: tuple[str, ...]
+
+
+def sandbox_execution(state: SolveState, runtime: Runtime[Context]) -> Update:
+    """Run all untried (program, test) pairs, several programs at a time.
+
+    Raises:
+        SandboxUnavailableError: the sandbox failed; nothing is known about the programs.
+    """
+    began = time.monotonic()
+    public = _run_all(public_jobs(state), state, runtime)
+    outcomes = (*public, *_run_all(self_test_jobs(state, (*state.outcomes, *public)), state, runtime))
+    cost = Cost(
+        box=BOX,
+        seconds=time.monotonic() - began,
+        sandbox_seconds=sum(outcome.cpu_s for outcome in outcomes),
+        programs_run=len({outcome.program_id for outcome in outcomes}),
+    )
+    return {"outcomes": outcomes, "costs": (cost,)}
+
+
+def public_jobs(state: SolveState) -> list[Job]:
+    """Return the programs that have public tests to run."""
+    return _jobs(state.candidates, [test.input for test in state.problem.tests], state.outcomes)
+
+
+def self_test_jobs(state: SolveState, outcomes: Sequence[Outcome]) -> list[Job]:
+    """Return the programs, oracles included, that have self-tests to run."""
+    failed = {o.program_id for o in outcomes if o.input_id in _public_ids(state) and o.status != "passed"}
+    survivors = [c for c in state.candidates if c.program_id not in failed]
+    return _jobs((*survivors, *state.oracles), [test.input for test in state.self_tests], outcomes)
+
+
+def _public_ids(state: SolveState) -> set[str]:
+    return {content_id(test.input) for test in state.problem.tests}
+
+
+def _jobs(candidates: Sequence[Candidate], inputs: Sequence[str], outcomes: Sequence[Outcome]) -> list[Job]:
+    """Return one job per distinct program, with its untried inputs in order."""
+    done = {(o.program_id, o.input_id) for o in outcomes}
+    programs = {candidate.program_id: candidate for candidate in candidates}
+    jobs = [
+        Job(candidate=c, inputs=tuple(i for i in dict.fromkeys(inputs) if (p, content_id(i)) not in done))
+        for p, c in programs.items()
+    ]
+    return [job for job in jobs if job.inputs]
+
+
+def _run_all(jobs: Sequence[Job], state: SolveState, runtime: Runtime[Context]) -> tuple[Outcome, ...]:
+    """Run jobs side by side, as many as the sandbox has workers; results come in the order of the jobs."""
+    if not jobs:
+        return ()
+    with ThreadPoolExecutor(runtime.context.sandbox.workers, thread_name_prefix="atlas-box") as pool:
+        futures = [pool.submit(copy_context().run, _run, job, state, runtime) for job in jobs]
+        return tuple(outcome for future in futures for outcome in future.result())
+
+
+def _run(job: Job, state: SolveState, runtime: Runtime[Context]) -> tuple[Outcome, ...]:
+    """Run one program, unless the run was cancelled or has used up its time."""
+    context, problem = runtime.context, state.problem
+    spent = state.sandbox_seconds_spent >= context.settings.budget_sandbox_seconds
+    if spent or context.cancelled() or context.seconds_left(state) <= 0:
+        return ()
+    program = Program(source=job.candidate.code, mode=problem.mode, entry_point=problem.entry_point)
+    done = context.sandbox.run(program, job.inputs, context.limits(state), cancelled=context.cancelled)
+    expected = {test.input: test.expected for test in problem.tests}
+    outcomes = tuple(
+        outcome_of(job.candidate.program_id, problem.mode, given, run, expected.get(given))
+        for given, run in zip(job.inputs, done, strict=False)
+    )
+    _report(job, outcomes, expected, runtime)
+    return outcomes
+
+
+def _report(job: Job, outcomes: tuple[Outcome, ...], expected: dict[str, str], runtime: Runtime[Context]) -> None:
+    judged = [o for o, given in zip(outcomes, job.inputs, strict=False) if given in expected]
+    if judged and job.candidate.index >= 0:
+        worst = next((o.status for o in judged if o.status != "passed"), "passed")
+        passed = sum(o.status == "passed" for o in judged)
+        program = {"kind": "ran", "program_id": job.candidate.program_id, "passed": passed, "total": len(judged)}
+        runtime.stream_writer({**program, "status": worst})
