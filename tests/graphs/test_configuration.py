@@ -1,0 +1,99 @@
+"""The one reader of settings: file, then environment, then flags."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from graphs.configuration import SettingsError, load_settings, setting_names
+from nodes.settings import Settings
+
+EXAMPLE = Path(__file__).parents[2] / "atlas.toml.example"
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_defaults_need_no_file():
+    assert load_settings(None, {}, {}) == Settings()
+
+
+def test_later_sources_win(elsewhere):
+    (elsewhere / "atlas.toml").write_text('k = 2\nseed = 2\npolicy = "full"\n')
+    settings = load_settings(None, {"ATLAS_K": "3", "ATLAS_SEED": "3", "HOME": "/"}, {"seed": 4, "k": None})
+    assert (settings.policy, settings.k, settings.seed) == ("full", 3, 4)
+
+
+def test_named_file_replaces_the_usual_one(elsewhere):
+    (elsewhere / "atlas.toml").write_text("k = 2")
+    (elsewhere / "other.toml").write_text("seed = 9")
+    assert load_settings(Path("other.toml"), {}, {}) == Settings(seed=9)
+
+
+def test_whole_number_is_good_as_a_number():
+    assert load_settings(None, {"ATLAS_TEMPERATURE": "1"}, {"budget_seconds": 5}).budget_seconds == 5.0
+
+
+def test_variables_that_are_no_settings_pass():
+    assert load_settings(None, {"ATLAS_REQUIRE": "gguf", "ATLAS_DEBUG": "1"}, {}) == Settings()
+
+
+@pytest.mark.parametrize("text", ["true", "1", "YES"])
+def test_environment_knows_truth(text):
+    assert load_settings(None, {"ATLAS_APPROVE": text}, {}).approve
+
+
+@pytest.mark.parametrize(
+    ("toml", "environ", "flags", "message"),
+    [
+        pytest.param("bugdet_tokens = 1", {}, {}, r"bugdet_tokens; the nearest is budget_tokens", id="file-typo"),
+        pytest.param("", {"ATLAS_BUDGETTOKENS": "1"}, {}, "nearest is ATLAS_BUDGET_TOKENS", id="variable-typo"),
+        pytest.param("", {}, {"sandbocks": "auto"}, "command line: .* nearest is sandbox", id="flag-typo"),
+        pytest.param('k = "8"', {}, {}, "atlas.toml: k must be a whole number, not '8'", id="file-type"),
+        pytest.param("k = true", {}, {}, "k must be a whole number, not True", id="truth-is-no-number"),
+        pytest.param("approve = 1", {}, {}, "approve must be true or false", id="number-is-no-truth"),
+        pytest.param("model = 3", {}, {}, "model must be text", id="number-is-no-text"),
+        pytest.param("", {"ATLAS_K": "many"}, {}, "ATLAS_K must be a whole number, not 'many'", id="variable-type"),
+        pytest.param("", {"ATLAS_APPROVE": "maybe"}, {}, "ATLAS_APPROVE must be true or false", id="variable-truth"),
+        pytest.param('policy = "best"', {}, {}, "policy must be one of baseline, .*, not 'best'", id="file-choice"),
+        pytest.param("", {"ATLAS_SANDBOX": "none"}, {}, "ATLAS_SANDBOX must be one of auto", id="variable-choice"),
+        pytest.param("k = 0", {}, {}, "k must be at least 1, not 0", id="range"),
+        pytest.param("k = = 1", {}, {}, "atlas.toml: is not valid TOML", id="not-toml"),
+        pytest.param("[model]\nname = 1", {}, {}, "model must be text", id="table"),
+    ],
+)
+def test_refusal_names_the_setting(elsewhere, toml, environ, flags, message):
+    (elsewhere / "atlas.toml").write_text(toml)
+    with pytest.raises(SettingsError, match=message) as caught:
+        load_settings(None, environ, flags)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_named_file_is_refused():
+    with pytest.raises(SettingsError, match=r"none.toml: cannot be read"):
+        load_settings(Path("none.toml"), {}, {})
+
+
+def test_example_states_every_default():
+    table = tomllib.loads(EXAMPLE.read_text(encoding="utf-8"))
+    assert table == asdict(Settings())
+
+
+def test_example_explains_or_groups_every_setting():
+    """Each key has a comment above it, or stands in a block of keys whose names say it all."""
+    plain = {"temperature", "top_p", "top_k", "min_p"}
+    lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
+    bare = {
+        match.group(1)
+        for before, line in zip(lines, lines[1:], strict=False)
+        if (match := re.match(r"(\w+) =", line)) and not before.startswith("#")
+    }
+    assert bare <= plain
+    assert set(setting_names()) >= plain
