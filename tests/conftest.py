@@ -1,0 +1,146 @@
+"""What this machine can test, and the rule that tests talk to nobody but this machine.
+
+A test that needs what is missing here is skipped with the reason, and the last line of the run says so.
+`ATLAS_REQUIRE=docker,bubblewrap,gguf` turns each such skip into a failure: continuous integration sets it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import ipaddress
+import os
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+EMBEDDED = Path(__file__).parents[1] / "inference" / "embedded"
+LOCAL_NAMES = {"", "localhost", "localhost.localdomain"}
+
+
+def _docker_missing() -> str:
+    import docker
+    from docker.errors import DockerException
+
+    try:
+        client = docker.from_env(timeout=10)
+        try:
+            client.ping()
+        finally:
+            client.close()
+    except DockerException:
+        return "no Docker engine answers (deploy/docker-engine.sh starts one)"
+    return ""
+
+
+def _bubblewrap_missing() -> str:
+    from sandbox.base import SandboxUnavailableError
+    from sandbox.choice import open_sandbox
+
+    try:
+        open_sandbox("bubblewrap", workers=1).close()
+    except SandboxUnavailableError as error:
+        return f"bubblewrap cannot hold programs here ({error})"
+    return ""
+
+
+def _gguf_missing() -> str:
+    if importlib.util.find_spec("llama_cpp") is None:
+        return "llama-cpp-python is not installed (make setup)"
+    return "" if any(EMBEDDED.glob("*.gguf")) else "the embedded model is not there (make model)"
+
+
+def _train_missing() -> str:
+    absent = [name for name in ("torch", "tokenizers") if importlib.util.find_spec(name) is None]
+    return f"the train extra is not installed ({' and '.join(absent)})" if absent else ""
+
+
+CHECKS: dict[str, Callable[[], str]] = {
+    "docker": _docker_missing,
+    "bubblewrap": _bubblewrap_missing,
+    "gguf": _gguf_missing,
+    "train": _train_missing,
+}
+
+
+@cache
+def missing(mark: str) -> str:
+    """Return why tests with this mark cannot run here, or an empty text."""
+    return CHECKS[mark]()
+
+
+def _required() -> set[str]:
+    names = {name.strip() for name in os.environ.get("ATLAS_REQUIRE", "").split(",")} - {""}
+    if unknown := names - CHECKS.keys():
+        raise pytest.UsageError(f"ATLAS_REQUIRE names {', '.join(sorted(unknown))}; known are {', '.join(CHECKS)}")
+    return names
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what cannot run here, or stop the run where it must."""
+    required = _required()
+    for item in items:
+        for mark in CHECKS.keys() & {found.name for found in item.iter_markers()}:
+            if not (reason := missing(mark)):
+                continue
+            if mark in required:
+                raise pytest.UsageError(f"ATLAS_REQUIRE={mark}: {reason}")
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
+    """Let no test with a required mark be skipped by other means."""
+    report = yield
+    if report.skipped and (marks := _required() & {mark.name for mark in item.iter_markers()}):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped, but ATLAS_REQUIRE asks for {', '.join(sorted(marks))}"
+    return report
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Keep the reasons of all skips for the last line."""
+    terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+    reports = terminal.stats.get("skipped", []) if terminal else []
+    reasons = [str(report.longrepr[2]).removeprefix("Skipped: ") for report in reports]
+    session.config.stash[SKIPPED] = {reason: reasons.count(reason) for reason in reasons}
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Say last which tests did not run and why."""
+    if skipped := config.stash.get(SKIPPED, {}):
+        parts = (f"{count} because {reason}" for reason, count in skipped.items())
+        print("skipped: " + "; ".join(parts))  # noqa: T201
+
+
+SKIPPED = pytest.StashKey[dict[str, int]]()
+
+
+def _is_local(host: object) -> bool:
+    name = host.decode() if isinstance(host, bytes) else str(host or "")
+    if name in LOCAL_NAMES:
+        return True
+    try:
+        return ipaddress.ip_address(name.split("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def _refuse_the_outside(event: str, arguments: tuple[object, ...]) -> None:
+    """Raise where a test would talk to another machine; local sockets (AF_UNIX) have no tuple as address."""
+    if event == "socket.getaddrinfo":
+        hosts = arguments[:1]
+    elif event in {"socket.connect", "socket.sendto"}:
+        address = arguments[1]
+        hosts = address[:1] if isinstance(address, tuple) else ()
+    else:
+        return
+    for host in hosts:
+        if not _is_local(host):
+            raise RuntimeError(f"a test wants to talk to {host}: tests stay on this machine")
+
+
+sys.addaudithook(_refuse_the_outside)
