@@ -1,0 +1,105 @@
+"""Warm boxes, made ahead by one thread while the model generates.
+
+One maker, since more of them make a small machine slower (measured); and bubblewrap boxes die with the thread that
+started them, so that thread has to live as long as the pool.
+
+Limits: boxes are never reused; a pool holds `size` idle ones beside those that were taken.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from sandbox.base import SandboxUnavailableError
+from sandbox.protocol import Box, CancelledError, is_alive
+
+_POLL_S = 0.05
+_LONGEST_MAKE_S = 60.0
+
+
+class Pool:
+    """A queue of idle boxes and the thread that fills it."""
+
+    def __init__(self, make: Callable[[], Box], size: int) -> None:
+        """Start to fill.
+
+        Args:
+            make: returns a box that has said hello, or raises SandboxUnavailableError.
+            size: idle boxes to keep.
+        """
+        self._make = make
+        self._size = size
+        self._idle: deque[Box] = deque()
+        self._changed = threading.Condition()
+        self._failure: SandboxUnavailableError | None = None
+        self._closed = False
+        self._maker = threading.Thread(target=self._fill, name="sandbox-maker", daemon=True)
+        self._maker.start()
+
+    def take(self, cancelled: Callable[[], bool]) -> Box:
+        """Return a living box, waiting for one if need be; the caller closes it.
+
+        Raises:
+            SandboxUnavailableError: no box can be made, or the pool is closed.
+            CancelledError: `cancelled` said so while waiting.
+        """
+        with self._changed:
+            self._failure = None
+            self._changed.notify_all()
+            while True:
+                if self._closed:
+                    raise SandboxUnavailableError("the sandbox is closed: open a new one")
+                if box := self._next_alive():
+                    self._changed.notify_all()
+                    return box
+                if self._failure:
+                    raise SandboxUnavailableError(str(self._failure)) from self._failure
+                if cancelled():
+                    raise CancelledError
+                self._changed.wait(_POLL_S)
+
+    def close(self) -> None:
+        """Kill the idle boxes and end the maker; safe to call twice."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+            idle, self._idle = self._idle, deque()
+        for box in idle:
+            box.close()
+        self._maker.join(_LONGEST_MAKE_S)
+
+    def _next_alive(self) -> Box | None:
+        while self._idle:
+            box = self._idle.popleft()
+            if is_alive(box):
+                return box
+            box.close()
+        return None
+
+    def _wants_more(self) -> bool:
+        return self._closed or (self._failure is None and len(self._idle) < self._size)
+
+    def _fill(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(self._wants_more)
+                if self._closed:
+                    return
+            try:
+                box = self._make()
+            except SandboxUnavailableError as error:
+                with self._changed:
+                    self._failure = error
+                    self._changed.notify_all()
+                continue
+            self._add(box)
+
+    def _add(self, box: Box) -> None:
+        with self._changed:
+            if not self._closed:
+                self._idle.append(box)
+                self._changed.notify_all()
+                return
+        box.close()

@@ -1,0 +1,145 @@
+"""Runs inside the box: see, measure, kill and bury every process of it.
+
+Limits: standard library only. Outside a PID namespace (in the runner's own tests) only the program's process group can
+be killed, so a daemon would survive there; in a box nothing does.
+"""
+
+# Every box pays for the import of pathlib.
+# ruff: noqa: PTH123, PTH208
+
+import os
+import resource
+import signal
+import time
+from _collections_abc import Iterator
+
+TICK_S = 0.02
+_REAP_S = 5.0
+_INODE_BYTES = 1024
+
+
+def _processes() -> Iterator[int]:
+    me = os.getpid()
+    return (int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != me)
+
+
+def _read(path: str) -> str:
+    # A process may go between the listing and the reading, and the read itself then fails.
+    try:
+        with open(path, encoding="ascii", errors="replace") as stream:
+            return stream.read()
+    except OSError:
+        return ""
+
+
+def usage_of_all() -> tuple[float, int]:
+    """Return CPU seconds and resident bytes of all processes of the box but this one."""
+    ticks = pages = 0
+    for pid in _processes():
+        fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+        if fields:
+            ticks += sum(int(field) for field in fields[11:15])
+            pages += int(fields[21])
+    return ticks / os.sysconf("SC_CLK_TCK"), pages * resource.getpagesize()
+
+
+def proportional_bytes() -> int:
+    """Return the same memory with shared pages counted once; processes that hide their maps count in full."""
+    total = 0
+    for pid in _processes():
+        shared_once = [line for line in _read(f"/proc/{pid}/smaps_rollup").splitlines() if line.startswith("Pss:")]
+        statm = _read(f"/proc/{pid}/statm").split()
+        if shared_once:
+            total += int(shared_once[0].split()[1]) * 1024
+        elif statm:
+            total += int(statm[1]) * resource.getpagesize()
+    return total
+
+
+def oom_kills() -> int:
+    """Return how often the kernel has killed in this box for lack of memory; 0 where no cgroup tells."""
+    for path in ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"):
+        for line in _read(path).splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return 0
+
+
+def files_bytes(directories: list[int]) -> int:
+    """Return the memory that the files of the given tmpfs hold, their inodes included."""
+    total = 0
+    for directory in directories:
+        room = os.fstatvfs(directory)
+        total += (room.f_blocks - room.f_bfree) * room.f_frsize + (room.f_files - room.f_ffree) * _INODE_BYTES
+    return total
+
+
+class Watch:
+    """Why a test must be ended: its wall clock, or the CPU or memory of all its processes and files together."""
+
+    def __init__(self, directories: list[int], *, wall_s: float, cpu_s: float, memory_bytes: int) -> None:
+        self._directories = directories
+        self._files_before = files_bytes(directories)
+        self._started = self._looked = time.monotonic()
+        self._wall_s = wall_s
+        self._cpu_s = cpu_s
+        self._memory_bytes = memory_bytes
+        self.peak_bytes = 0
+
+    def elapsed(self) -> float:
+        """Return the wall seconds since the test began."""
+        return time.monotonic() - self._started
+
+    def reason(self) -> str:
+        """Return `deadline`, `cpu`, `memory`, or an empty text when the test may go on."""
+        now = time.monotonic()
+        if now - self._started >= self._wall_s:
+            return "deadline"
+        if now - self._looked < TICK_S:
+            return ""
+        cpu_s, resident = usage_of_all()
+        if resident > self._memory_bytes:
+            resident = proportional_bytes()
+        self._looked = time.monotonic()
+        resident += max(0, files_bytes(self._directories) - self._files_before)
+        self.peak_bytes = max(self.peak_bytes, resident)
+        if resident > self._memory_bytes:
+            return "memory"
+        return "cpu" if cpu_s >= self._cpu_s else ""
+
+
+def kill_all(program: int) -> None:
+    """Kill every process of the box in one call, which no fork bomb outruns."""
+    try:
+        if os.getpid() == 1:
+            os.kill(-1, signal.SIGKILL)
+        else:
+            os.killpg(program, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def bury_all(program: int) -> dict[str, float]:
+    """Kill and reap everything.
+
+    Returns:
+        `code` (negative: a signal), `cpu_s` and `peak_kb` of all that was reaped, `left` (how many beside the
+        program), `stuck` (1 when something did not die in time).
+    """
+    facts = {"code": 0.0, "cpu_s": 0.0, "peak_kb": 0.0, "left": -1.0, "stuck": 0.0}
+    give_up = time.monotonic() + _REAP_S
+    while True:
+        kill_all(program)
+        try:
+            gone, status, usage = os.wait4(-1, os.WNOHANG)
+        except ChildProcessError:
+            return facts
+        if gone:
+            facts["code"] = os.waitstatus_to_exitcode(status) if gone == program else facts["code"]
+            facts["left"] += 1
+            facts["cpu_s"] += usage.ru_utime + usage.ru_stime
+            facts["peak_kb"] = max(facts["peak_kb"], usage.ru_maxrss)
+        elif time.monotonic() > give_up:
+            return facts | {"stuck": 1.0}
+        else:
+            time.sleep(0.0005)

@@ -1,0 +1,28 @@
+"""Cut a program's error output to what a repair can use: its own frames, short lines, the end of it.
+
+Limits: knows Python's tracebacks only; other text is kept as it is, but for its length.
+"""
+
+from __future__ import annotations
+
+import re
+
+_MAX_LINE = 300
+_MAX_TEXT = 2000
+_HARNESS_FRAME = re.compile(r'^  File "[^"\n]*harness\.py", line .*\n(?:    .*\n)*', re.MULTILINE)
+_PATH = re.compile(r'^(\s*File ")/work/(main\.py")', re.MULTILINE)
+
+
+def own_frames(stderr: str) -> str:
+    """Return standard error without the harness's frames, at most 2,000 characters from its end."""
+    text = _PATH.sub(r"\1\2", _HARNESS_FRAME.sub("", stderr.strip() + "\n"))
+    lines = [line if len(line) <= _MAX_LINE else line[:_MAX_LINE] + " ..." for line in text.strip().split("\n")]
+    kept = "\n".join(lines)
+    if len(kept) <= _MAX_TEXT:
+        return kept
+    return "...\n" + kept[-_MAX_TEXT:].partition("\n")[2]
+
+
+def last_line(stderr: str) -> str:
+    """Return the last line that is not blank, or an empty text."""
+    return stderr.rstrip().rpartition("\n")[2]
