@@ -1,0 +1,166 @@
+"""What ATLAS needs of a machine, one check each: found or not, and the one command that mends it."""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from inference.base import ModelError
+from nodes.settings import SandboxName, Settings
+from sandbox.base import SandboxUnavailableError
+
+LEAST_DISK_MB = 1000
+_NAMESPACE_SWITCHES = {
+    "/proc/sys/user/max_user_namespaces": "0",
+    "/proc/sys/kernel/unprivileged_userns_clone": "0",
+    "/proc/sys/kernel/apparmor_restrict_unprivileged_userns": "1",
+}
+"""Kernel switches, with the value that stops ordinary users from making namespaces."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """The result of one look at the machine."""
+
+    name: str
+    ok: bool
+    detail: str
+    mend: str = ""
+    """The command that mends it; empty when all is well."""
+
+
+def python_version() -> Check:
+    """Look at the interpreter that runs this."""
+    ok = sys.version_info >= (3, 11)
+    return Check(
+        name="Python", ok=ok, detail=platform.python_version(), mend="" if ok else "apt-get install python3.11"
+    )
+
+
+def compiler() -> Check:
+    """Look for what builds llama.cpp; needed once."""
+    found = shutil.which("c++")
+    mend = "" if found else "apt-get install g++"
+    return Check(name="C++ compiler", ok=bool(found), detail=found or "none; needed to build llama.cpp", mend=mend)
+
+
+def engine() -> Check:
+    """Look for llama-cpp-python, without loading it."""
+    found = importlib.util.find_spec("llama_cpp")
+    if found is None:
+        return Check(name="llama-cpp-python", ok=False, detail="not installed", mend="make setup")
+    kind = "with CUDA" if _built_for_cuda() else "for the CPU"
+    return Check(name="llama-cpp-python", ok=True, detail=f"{_version_of('llama_cpp_python')}, {kind}")
+
+
+def graphics_card() -> Check:
+    """See whether a GPU stands idle because llama.cpp was built without CUDA."""
+    present = Path("/dev/nvidiactl").exists() or shutil.which("nvidia-smi") is not None
+    if not present:
+        return Check(name="GPU", ok=True, detail="no NVIDIA GPU; models run on the CPU")
+    if _built_for_cuda():
+        return Check(name="GPU", ok=True, detail="NVIDIA, used by llama.cpp")
+    return Check(name="GPU", ok=False, detail="NVIDIA, but llama.cpp was built without CUDA", mend="make CUDA=1 setup")
+
+
+def model_file(settings: Settings) -> Check:
+    """Read the header of the model that the settings name, or of the embedded one."""
+    from graphs.factory import EMBEDDED
+    from inference.gguf_file import read_header
+
+    if settings.model.startswith(("http://", "https://")):
+        return Check(name="model", ok=True, detail=f"the server {settings.model}; asked when a problem is solved")
+    path = Path(settings.model).expanduser() if settings.model else EMBEDDED
+    name = "model" if settings.model else "embedded model"
+    mend = "give --model the path of a GGUF file" if settings.model else "git checkout inference/embedded"
+    try:
+        header = read_header(path)
+    except ModelError as error:
+        return Check(name=name, ok=False, detail=str(error), mend=mend)
+    millions = f"{header.parameters / 1e6:.1f} M parameters"
+    return Check(name=name, ok=True, detail=f"{path.name}: {header.architecture}, {millions}, {header.file_type}")
+
+
+def docker() -> Check:
+    """Let the Docker sandbox run its own preflight, in a real box."""
+    return _sandbox("docker", "Docker sandbox", "bash deploy/docker-engine.sh && make image")
+
+
+def bubblewrap() -> Check:
+    """Let the bubblewrap sandbox run its own self-test, in a real box."""
+    installed = shutil.which("bwrap") is not None
+    mend = "sysctl kernel.apparmor_restrict_unprivileged_userns=0" if installed else "apt-get install bubblewrap"
+    return _sandbox("bubblewrap", "bubblewrap sandbox", mend)
+
+
+def _sandbox(choice: SandboxName, name: str, mend: str) -> Check:
+    from sandbox.choice import open_sandbox
+
+    try:
+        open_sandbox(choice, workers=1).close()
+    except SandboxUnavailableError as error:
+        return Check(name=name, ok=False, detail=str(error), mend=mend)
+    return Check(name=name, ok=True, detail="holds what it has to hold")
+
+
+def user_namespaces() -> Check:
+    """Read the kernel's switches; bubblewrap needs user namespaces unless root starts it."""
+    for file, closed in _NAMESPACE_SWITCHES.items():
+        path = Path(file)
+        if path.exists() and path.read_text(encoding="ascii").strip() == closed:
+            switch = file.removeprefix("/proc/sys/").replace("/", ".")
+            mend = f"sysctl {switch}={'0' if closed == '1' else '10000'}"
+            return Check(name="user namespaces", ok=False, detail=f"closed by {switch}={closed}", mend=mend)
+    return Check(name="user namespaces", ok=True, detail="open to ordinary users")
+
+
+def disk() -> Check:
+    """Look at the free space where ATLAS stands."""
+    free_mb = shutil.disk_usage(Path.cwd()).free // 1_000_000
+    ok = free_mb >= LEAST_DISK_MB
+    mend = "" if ok else f"free {LEAST_DISK_MB} MB on the disk of this folder"
+    return Check(name="disk", ok=ok, detail=f"{free_mb / 1000:.1f} GB free", mend=mend)
+
+
+def all_checks(settings: Settings) -> tuple[Callable[[], Check], ...]:
+    """Return every check, in the order in which a person would mend things."""
+    return (
+        python_version,
+        compiler,
+        engine,
+        graphics_card,
+        lambda: model_file(settings),
+        docker,
+        bubblewrap,
+        user_namespaces,
+        disk,
+    )
+
+
+def can_solve(checks: list[Check]) -> bool:
+    """Whether what is there is enough: Python, an engine, a model, and one of the two sandboxes."""
+    fine = {check.name for check in checks if check.ok}
+    has_model = bool(fine & {"model", "embedded model"})
+    return (
+        has_model and {"Python", "llama-cpp-python"} <= fine and bool(fine & {"Docker sandbox", "bubblewrap sandbox"})
+    )
+
+
+def _built_for_cuda() -> bool:
+    found = importlib.util.find_spec("llama_cpp")
+    folders = found.submodule_search_locations if found else None
+    return any(list(Path(folder).glob("lib/*cuda*")) for folder in folders or ())
+
+
+def _version_of(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown version"

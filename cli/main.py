@@ -1,0 +1,107 @@
+"""`atlas`: the command line. Arguments only; each command has a file of its own, imported when it runs."""
+
+from __future__ import annotations
+
+import enum
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, get_args
+
+import typer
+
+from cli.exits import MEANINGS
+from nodes.settings import PolicyName, SandboxName
+
+_EXITS = "\b\nExit codes:\n" + "\n".join(f"  {code:d}  {meaning}" for code, meaning in MEANINGS.items())
+
+PolicyChoice = enum.StrEnum("PolicyChoice", get_args(PolicyName))  # type: ignore[misc]
+SandboxChoice = enum.StrEnum("SandboxChoice", get_args(SandboxName))  # type: ignore[misc]
+
+app = typer.Typer(
+    name="atlas",
+    help="Turn a frozen local language model into a programmer whose answers can be trusted.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        print(f"atlas {version('atlas-solver')}")
+        raise typer.Exit
+
+
+@app.callback()
+def atlas(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Turn a frozen local language model into a programmer whose answers can be trusted."""
+
+
+@app.command(epilog=_EXITS)
+def solve(
+    problem: Annotated[
+        str | None,
+        typer.Argument(metavar="TEXT|FILE.md", help="The problem in words, or a Markdown file that holds it."),
+    ] = None,
+    stdin: Annotated[bool, typer.Option("--stdin", help="Read the problem from standard input.")] = False,
+    model: Annotated[
+        str | None, typer.Option(metavar="PATH.gguf|URL", help="Model file, or an OpenAI-compatible server.")
+    ] = None,
+    policy: Annotated[PolicyChoice | None, typer.Option(help="Which moves the search may make.")] = None,
+    k: Annotated[int | None, typer.Option("--k", help="Programs per widening.")] = None,
+    budget_tokens: Annotated[int | None, typer.Option(help="Most generated tokens, thinking included.")] = None,
+    budget_seconds: Annotated[float | None, typer.Option(help="Most wall time, in seconds.")] = None,
+    sandbox: Annotated[SandboxChoice | None, typer.Option(help="Where programs run.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Start of every random choice.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Settings file; otherwise ./atlas.toml if there is one.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    save: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Save the program.")] = None,
+    log_file: Annotated[str | None, typer.Option(help="Append one JSON line per box of the search.")] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show the log as well.")] = False,
+) -> None:
+    """Solve one problem and say whether the program is verified, how sure that is, and what it cost.
+
+    The problem is Markdown: a statement, an optional signature or starter code, optional examples (doctest lines such
+    as `>>> f([1, 2])` with the value below, or Input: and Output: blocks). A text that names no function asks for a
+    program that reads standard input and writes standard output.
+
+    The program and the summary go to standard output, progress goes to standard error.
+    """
+    from cli.solve import SolveOptions, run_solve
+
+    flags = {
+        "model": model,
+        "policy": policy.value if policy else None,
+        "k": k,
+        "budget_tokens": budget_tokens,
+        "budget_seconds": budget_seconds,
+        "sandbox": sandbox.value if sandbox else None,
+        "seed": seed,
+        "log_file": log_file,
+    }
+    options = SolveOptions(
+        argument=problem, stdin=stdin, config=config, flags=flags, json=json, save=save, verbose=verbose
+    )
+    raise typer.Exit(run_solve(options))
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is there, what is missing, and the command that mends it. Exit code 0 when ATLAS can solve, else 1."""
+    from cli.doctor import run_doctor
+
+    raise typer.Exit(run_doctor())
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,203 @@
+"""`atlas solve`: read the problem and the settings, run the search while showing it, print the answer."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, TypeAlias
+
+import typer
+from rich.console import Console
+
+from cli.exits import EXPECTED, Exit, UsageError, exit_code, one_line, wants_tracebacks
+from cli.logs import EventLog, open_log
+from cli.printable import printable
+from cli.progress import Lines, Progress, Quiet, Screen
+from cli.reading import problem_source
+from cli.report import as_json, error_as_json, outcome, show
+from graphs.configuration import load_settings
+from graphs.events import Finished
+from inference.base import ModelError
+from nodes.problem_text import read_problem
+from nodes.settings import Settings
+from nodes.state import Answer, Problem
+from sandbox.base import SandboxUnavailableError
+
+SIGNALLED = 128
+"""Added to the number of the signal that ended a command, as shells do: 130 is Ctrl-C."""
+
+if TYPE_CHECKING:
+    from graphs import OpenSolver
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SolveOptions:
+    """What the command line asks for, beside the settings."""
+
+    argument: str | None = None
+    """The problem in words, or a file."""
+    stdin: bool = False
+    config: Path | None = None
+    flags: Mapping[str, object]
+    """Settings given as flags; None where a flag was not given."""
+    json: bool = False
+    save: Path | None = None
+    """Where the program goes."""
+    verbose: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """How a search ended."""
+
+    answer: Answer | None = None
+    interrupted: int = 0
+    """Number of the signal that ended it; 0 for none."""
+    failure: Exception | None = None
+    """What broke on the way; the answer is then the best until then."""
+
+
+Opener: TypeAlias = "Callable[[Settings], OpenSolver]"
+
+
+def run_solve(options: SolveOptions, opener: Opener | None = None) -> int:
+    """Run the command and return its exit code; expected failures end in one line on standard error.
+
+    Args:
+        options: what was asked for.
+        opener: makes the solver; None loads the model and the sandbox that the settings name.
+    """
+    try:
+        return _solve(options, opener or _open)
+    except EXPECTED as error:
+        if wants_tracebacks():
+            raise
+        return _fail(one_line(error), exit_code(error), options)
+    except KeyboardInterrupt:
+        return _fail("interrupted before a program was found", Exit.INTERRUPTED, options)
+
+
+def _open(settings: Settings) -> OpenSolver:
+    from graphs import open_solver
+
+    return open_solver(settings)
+
+
+def _fail(message: str, code: Exit, options: SolveOptions) -> int:
+    _complain(message)
+    if options.json:
+        print(error_as_json(message, code))
+    return int(code)
+
+
+def _complain(message: str) -> None:
+    print(f"atlas: {printable(message)}", file=sys.stderr)
+
+
+def _solve(options: SolveOptions, opener: Opener) -> int:
+    settings = load_settings(options.config, os.environ, options.flags)
+    problem = read_problem(problem_source(options.argument, stdin=options.stdin))
+    _check(options, settings)
+    with (
+        open_log(settings.log_file, verbose=options.verbose) as log,
+        _progress(options, settings) as progress,
+        opener(replace(settings, approve=False)) as solver,
+    ):
+        for line in solver.notices:
+            progress.say(line)
+        found = _search(solver, problem, progress, EventLog(log, problem))
+    if found.answer is None:
+        if found.failure:
+            raise found.failure
+        raise KeyboardInterrupt
+    if settings.approve and found.answer.code and not found.interrupted:
+        found = replace(found, answer=_approved(found.answer))
+    return _deliver(found, settings, options)
+
+
+def _check(options: SolveOptions, settings: Settings) -> None:
+    """Refuse before the search what would fail after it."""
+    if options.save and (options.save.is_dir() or not options.save.absolute().parent.is_dir()):
+        raise UsageError(f"{options.save}: is no place for a file; give -o the name of a file in an existing folder")
+    if settings.approve and not (sys.stdin.isatty() and not options.stdin):
+        raise UsageError("the setting approve asks a person, so it needs a terminal on standard input")
+
+
+def _progress(options: SolveOptions, settings: Settings) -> Progress:
+    console = Console(stderr=True, highlight=False)
+    if console.is_terminal and not options.verbose:
+        return Screen(console, settings)
+    return Quiet() if options.json else Lines(console)
+
+
+def _search(solver: OpenSolver, problem: Problem, progress: Progress, log: EventLog) -> _Found:
+    """Follow one search to its end. The only place that shows and logs events."""
+    found = _Found()
+    with _signals_cancel(solver) as caught:
+        try:
+            for event in solver.stream(problem):
+                progress.tell(event)
+                log.write(event)
+                if isinstance(event, Finished):
+                    found = replace(found, answer=event.answer)
+        except (ModelError, SandboxUnavailableError) as error:
+            found = replace(found, failure=error)
+    return replace(found, interrupted=caught[0] if caught else 0)
+
+
+@contextmanager
+def _signals_cancel(solver: OpenSolver) -> Iterator[list[int]]:
+    """Let the first Ctrl-C (or SIGTERM) end the search with what it has, and the second end it at once."""
+    caught: list[int] = []
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        if caught:
+            raise KeyboardInterrupt
+        caught.append(number)
+        solver.cancel()
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _approved(answer: Answer) -> Answer:
+    """Ask the person at the terminal."""
+    show(answer, Console(stderr=True, highlight=False))
+    return replace(answer, approved=typer.confirm("Release this answer?", err=True))
+
+
+def _deliver(found: _Found, settings: Settings, options: SolveOptions) -> int:
+    """Print and save an answer; return the exit code."""
+    answer = found.answer
+    if answer is None:
+        raise ValueError("there is no answer to deliver")
+    message = one_line(found.failure) if found.failure else None
+    if options.json:
+        print(as_json(answer, settings, message))
+    elif answer.approved is None:
+        show(answer, Console(highlight=False))
+    if options.save and answer.code and answer.approved is not False:
+        _save(answer.code, options.save)
+    if found.failure:
+        if wants_tracebacks():
+            raise found.failure
+        _complain(one_line(found.failure))
+        return int(exit_code(found.failure))
+    return SIGNALLED + found.interrupted if found.interrupted else int(outcome(answer))
+
+
+def _save(code: str, path: Path) -> None:
+    try:
+        path.write_text(code.rstrip("\n") + "\n", encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise UsageError(f"{path}: the program could not be saved ({error.strerror})") from error
