@@ -12,7 +12,7 @@ from dataclasses import replace
 from statistics import mean, pstdev
 
 from nodes.judging import expected_key
-from nodes.lens import posterior
+from nodes.lens import passes_everything, posterior
 from nodes.state import Candidate, Evidence, Outcome, SelfTest, SolveState, content_id
 
 Outcomes = Mapping[tuple[str, str], Outcome]
@@ -158,7 +158,7 @@ def _with_posteriors(
     state: SolveState, candidates: Sequence[Candidate], drafts: Sequence[Evidence]
 ) -> tuple[Evidence, ...]:
     """Fill in P(correct): the share of the cluster among its rivals, judged pairs counted, and token confidence."""
-    rivals = [e for e in drafts if e.passes_examples and not e.regressed] or list(drafts)
+    rivals = [e for e in drafts if passes_everything(e)] or list(drafts)
     weight = {e.cluster: float(e.cluster_weight) + _points(state, e.cluster, drafts) for e in rivals}
     whole = sum(weight.values())
     scores = _standard_scores([c.confidence for c in candidates])

@@ -52,8 +52,12 @@ def odds_of_passing(public_total: int, confirmed: int, z: float = 0.0) -> float:
 def posterior(item: Evidence, share: float, z: float) -> float:
     """Return P(correct) of a candidate whose cluster holds `share` of the weight; z is its token confidence."""
     odds = odds_of_passing(item.public_total, item.confirmed_passed, z)
-    fails = not item.passes_examples or item.confirmed_passed < item.confirmed_total or item.regressed
-    return share * odds / (1 + odds) * (FAILING if fails else 1.0)
+    return share * odds / (1 + odds) * (1.0 if passes_everything(item) else FAILING)
+
+
+def passes_everything(item: Evidence) -> bool:
+    """Whether a candidate passes every public test and every confirmed self-test, and lost none of its parent's."""
+    return item.passes_examples and item.confirmed_passed == item.confirmed_total and not item.regressed
 
 
 def settled(leader: int, rest: int) -> float:
@@ -68,8 +72,8 @@ def best(state: SolveState) -> Evidence | None:
 
 
 def right_so_far(state: SolveState) -> list[Evidence]:
-    """Return the candidates that pass every public test and every confirmed self-test."""
-    return [e for e in state.evidence if e.passes_examples and e.confirmed_passed == e.confirmed_total]
+    """Return the candidates that pass every test that is known."""
+    return [e for e in state.evidence if passes_everything(e)]
 
 
 def cluster_weights(items: list[Evidence]) -> dict[str, int]:
@@ -89,8 +93,8 @@ def is_unsettled(state: SolveState) -> bool:
 def move_values(state: SolveState, context: Context) -> list[Value]:
     """Return what each possible move is worth now; moves that cannot act are left out."""
     right = right_so_far(state)
-    values = [_widen(state, context, right), _test(state, context, right), _separate(state, right)]
-    values.append(_repair(state, right))
+    values = [_widen(state, context, right), _test(state, context, right)]
+    values += [_separate(state, context, right), _repair(state, context, right)]
     return [value for value in values if value is not None]
 
 
@@ -139,19 +143,24 @@ def _test(state: SolveState, context: Context, right: list[Evidence]) -> Value |
     return Value(move="test", gain=gain, tokens=tokens)
 
 
-def _separate(state: SolveState, right: list[Evidence]) -> Value | None:
+def _separate(state: SolveState, context: Context, right: list[Evidence]) -> Value | None:
     weights = list(cluster_weights(right).values())
     if len(weights) < 2:
         return None
     second = max((e.posterior for e in right if e.cluster != right[0].cluster), default=0.0)
     gain = min(second, 0.5) * 0.5 ** (1 + state.history.count("separate"))
-    return Value(move="separate", gain=gain, tokens=4 * _mean_tokens(state, "distinguish", 200))
+    return Value(
+        move="separate", gain=gain, tokens=4 * _mean_tokens(state, "distinguish", _program_tokens(state, context))
+    )
 
 
-def _repair(state: SolveState, right: list[Evidence]) -> Value | None:
+def _repair(state: SolveState, context: Context, right: list[Evidence]) -> Value | None:
     if right or not state.evidence:
         return None
     repaired = {c.id for c in state.candidates if c.parent}
     rate = (sum(e.candidate_id in repaired for e in right) + 0.5) / (len(repaired) + 3)
     gain = (1 - (1 - rate) ** 4) * _worth_of_one_that_passes(state)
-    return Value(move="repair", gain=gain, tokens=8 * _mean_tokens(state, "repair", 200))
+    calls = 8
+    return Value(
+        move="repair", gain=gain, tokens=calls * _mean_tokens(state, "repair", _program_tokens(state, context))
+    )

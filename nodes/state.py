@@ -18,7 +18,7 @@ Move = Literal["widen", "test", "separate", "repair", "release"]
 Origin = Literal["plain", "plan", "perturbed", "self_debug", "poly_reflective", "rewrite"]
 OutcomeStatus = Literal["passed", "wrong_answer", "completed", "runtime_error", "timeout", "memory", "output_limit"]
 StopReason = Literal["", "verified", "policy_done", "no_gain", "tokens", "seconds", "sandbox_seconds", "rounds",
-                     "programs", "cancelled"]  # fmt: skip
+                     "programs", "cancelled", "failed"]  # fmt: skip
 
 
 def content_id(*parts: str) -> str:
