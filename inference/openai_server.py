@@ -1,0 +1,274 @@
+"""`OpenAIServerModel`: an OpenAI-compatible endpoint such as llama-server or vLLM, over plain HTTP.
+
+Replies are streamed, so that a deadline or a cancellation keeps what was written; dropping the stream makes the server
+stop. Several requests go out at once. Cancellation acts when the next part arrives.
+
+Lost against a model in this process: budget forcing (a reply that thinks beyond its cap is asked for again with
+thinking off; there is no minimum), confidence (always None), reproducibility (a server batches requests), exact token
+counts of a prompt (about three characters a token), and with strict servers top_k, min_p and the thinking switch,
+which are left out after such a server refuses them. A stop text is reported as `end`.
+
+The key goes into one header and nowhere else.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from hashlib import sha256
+from math import ceil
+from typing import Any
+
+import httpx
+
+from inference.base import Completion, ContextOverflowError, Message, ModelError, Profile, Request, Thinking
+from inference.decoding import Limits
+from inference.streamed import StreamedReply, joined
+from inference.thinking import marks_in
+
+_CONNECT_SECONDS = 10.0
+_SILENCE_SECONDS = 600.0
+_CHARACTERS_PER_TOKEN = 3
+_DEFAULT_CONTEXT = 8_192
+_NOT_STANDARD = ("top_k", "min_p", "chat_template_kwargs", "stream_options")
+
+Progress = Callable[[int, int], None]
+
+
+class OpenAIServerModel:
+    """A `Model` over an OpenAI-compatible server."""
+
+    profile: Profile = "full"
+    notice = ""
+
+    def __init__(
+        self, base_url: str, *, model: str = "", api_key: str = "", context_tokens: int | None = None, parallel: int = 4
+    ) -> None:
+        """Ask the server what it serves.
+
+        Args:
+            base_url: the server, with or without `/v1`.
+            model: which of its models; the first it lists when empty.
+            api_key: sent as a bearer token when not empty.
+            context_tokens: prompt and answer together; what the server says bounds it where it says anything.
+            parallel: requests under way at once.
+
+        Raises:
+            ModelError: nothing answers there, or it lists no such model.
+        """
+        base = base_url.rstrip("/")
+        self._url = httpx.URL(base if base.endswith("/v1") else base + "/v1")
+        self._where = str(self._url.copy_with(userinfo=b""))
+        self._client = httpx.Client(
+            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
+            timeout=httpx.Timeout(_SILENCE_SECONDS, connect=_CONNECT_SECONDS),
+            limits=httpx.Limits(max_connections=None),
+        )
+        self._pool = ThreadPoolExecutor(max_workers=max(1, parallel), thread_name_prefix="openai-server")
+        self._strict = threading.Event()
+        self._closed = False
+        try:
+            entry = self._listed(model)
+            properties = self._properties()
+        except ModelError:
+            self.close()
+            raise
+        self._model = str(entry["id"])
+        self.name = self._model.rsplit("/", 1)[-1]
+        known = [size for size in (_context_of(entry, properties), context_tokens) if size]
+        self.context_tokens = min(known, default=_DEFAULT_CONTEXT)
+        template = str(properties.get("chat_template", ""))
+        self.can_think = marks_in(template) is not None if template else True
+        named = json.dumps([self._where, self._model, entry.get("meta"), template], sort_keys=True, default=str)
+        self.fingerprint = "server:" + sha256(named.encode()).hexdigest()
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        """Return a third of the characters, and four tokens a message; servers differ in what they would tell."""
+        return sum(4 + ceil(len(message.content) / _CHARACTERS_PER_TOKEN) for message in messages)
+
+    def complete_many(
+        self,
+        requests: Sequence[Request],
+        *,
+        deadline: float | None = None,
+        cancelled: Callable[[], bool] | None = None,
+        on_progress: Progress | None = None,
+    ) -> tuple[Completion, ...]:
+        """Return one completion per request, in order, several under way at once.
+
+        Raises:
+            ContextOverflowError: the server says that a prompt does not fit.
+            ModelError: the server cannot be reached, refuses, or answers nonsense; or the model is closed.
+        """
+        if self._closed:
+            raise ModelError(f"{self.name} is closed: open the model again")
+        abandoned = threading.Event()
+        limits = Limits(
+            deadline=deadline, cancelled=lambda: abandoned.is_set() or (cancelled is not None and cancelled())
+        )
+
+        def complete(index: int) -> Completion:
+            progress = (lambda tokens: on_progress(index, tokens)) if on_progress else None
+            return self._complete(requests[index], limits, progress)
+
+        try:
+            return tuple(self._pool.map(complete, range(len(requests))))
+        finally:
+            abandoned.set()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._closed = True
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._client.close()
+
+    def _complete(self, request: Request, limits: Limits, progress: Callable[[int], None] | None) -> Completion:
+        started = time.monotonic()
+        reply = self._listen(request, limits, progress)
+        done = reply.completion(_approximate)
+        if reply.left == "length":
+            quick = replace(request, thinking=Thinking())
+            done = joined(done, self._listen(quick, limits, progress).completion(_approximate))
+        return replace(done, seconds=time.monotonic() - started)
+
+    def _listen(self, request: Request, limits: Limits, progress: Callable[[int], None] | None) -> StreamedReply:
+        """Stream one reply; leave at a limit, or (as `length`) when its thinking exceeds the cap."""
+        reply = StreamedReply()
+        if (stop := limits.reached()) is not None:
+            reply.left = stop
+            return reply
+        try:
+            for event in self._events(request, limits):
+                _take(event, reply)
+                if progress is not None:
+                    progress(reply.parts)
+                reply.left = limits.reached() or reply.over_cap(request.thinking)
+                if reply.left is not None:
+                    break
+        except httpx.TimeoutException as error:
+            reply.left = limits.reached()
+            if reply.left is None:
+                raise ModelError(f"the server at {self._where} fell silent: look at its log") from error
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            raise self._unreachable(error) from error
+        return reply
+
+    def _events(self, request: Request, limits: Limits) -> Iterator[dict[str, Any]]:
+        body = self._body(request)
+        silence = _SILENCE_SECONDS
+        if limits.deadline is not None:
+            silence = max(0.001, min(silence, limits.deadline - time.monotonic()))
+        timeout = httpx.Timeout(silence, connect=min(silence, _CONNECT_SECONDS))
+        with self._client.stream("POST", f"{self._url}/chat/completions", json=body, timeout=timeout) as response:
+            if response.status_code == httpx.codes.OK:
+                yield from self._parsed(response)
+                return
+            error = self._refusal(response)
+        if (
+            response.status_code != httpx.codes.BAD_REQUEST
+            or self._strict.is_set()
+            or isinstance(error, ContextOverflowError)
+        ):
+            raise error
+        self._strict.set()
+        yield from self._events(request, limits)
+
+    def _parsed(self, response: httpx.Response) -> Iterator[dict[str, Any]]:
+        for line in response.iter_lines():
+            data = line.removeprefix("data:").strip()
+            if not line.startswith("data:") or data == "[DONE]":
+                continue
+            try:
+                event = json.loads(data)
+            except ValueError as error:
+                raise ModelError(f"the server at {self._where} sends no JSON: is it OpenAI-compatible?") from error
+            if isinstance(event, dict):
+                yield event
+
+    def _body(self, request: Request) -> dict[str, Any]:
+        thinking = request.thinking.at_most > 0
+        body: dict[str, Any] = {
+            "model": self._model,
+            "messages": [{"role": message.role, "content": message.content} for message in request.messages],
+            "max_tokens": request.max_tokens + request.thinking.at_most,
+            "temperature": request.temperature,
+            "top_p": request.top_p,
+            "seed": request.seed,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            "top_k": request.top_k,
+            "min_p": request.min_p,
+            "chat_template_kwargs": {"enable_thinking": thinking},
+        }
+        if request.stop:
+            body["stop"] = list(request.stop)
+        if self._strict.is_set():
+            body = {key: value for key, value in body.items() if key not in _NOT_STANDARD}
+        return body
+
+    def _listed(self, model: str) -> dict[str, Any]:
+        listing = self._get(f"{self._url}/models")
+        entries = [entry for entry in listing.get("data", []) if isinstance(entry, dict) and "id" in entry]
+        found = next((entry for entry in entries if model in {"", entry["id"]}), None)
+        if found is None:
+            names = ", ".join(str(entry["id"]) for entry in entries[:5]) or "none"
+            raise ModelError(f"the server at {self._where} has no model {model!r}: it lists {names}")
+        return found
+
+    def _properties(self) -> dict[str, Any]:
+        """Return what llama-server tells about itself; other servers tell nothing."""
+        try:
+            return self._get(str(self._url).removesuffix("/v1") + "/props")
+        except ModelError:
+            return {}
+
+    def _get(self, url: str) -> dict[str, Any]:
+        try:
+            response = self._client.get(url, timeout=_CONNECT_SECONDS)
+            if response.status_code != httpx.codes.OK:
+                raise self._refusal(response)
+            answer = response.json()
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from error
+        except ValueError as error:
+            raise ModelError(f"the server at {self._where} sends no JSON: is it OpenAI-compatible?") from error
+        return answer if isinstance(answer, dict) else {}
+
+    def _unreachable(self, error: Exception) -> ModelError:
+        why = " ".join(str(error).split()) or type(error).__name__
+        return ModelError(f"no answer from the server at {self._where} ({why}): start it or correct the address")
+
+    def _refusal(self, response: httpx.Response) -> ModelError:
+        code = response.status_code
+        if code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
+            return ModelError(f"the server at {self._where} refuses the key (HTTP {code}): set ATLAS_API_KEY")
+        text = " ".join(response.read().decode("utf-8", "replace").split())[:300]
+        if code == httpx.codes.BAD_REQUEST and "context" in text.lower():
+            return ContextOverflowError(f"the prompt does not fit into the server's context ({text}): shorten it")
+        return ModelError(f"the server at {self._where} answers HTTP {code} ({text}): look at its log")
+
+
+def _take(event: dict[str, Any], reply: StreamedReply) -> None:
+    usage = event.get("usage")
+    if isinstance(usage, dict):
+        reply.prompt_tokens = int(usage.get("prompt_tokens") or 0)
+        reply.generated_tokens = int(usage.get("completion_tokens") or 0)
+    for choice in event.get("choices") or ():
+        delta = choice.get("delta") or {}
+        reply.add(delta.get("reasoning_content") or delta.get("reasoning") or "", delta.get("content") or "")
+        reply.finish = choice.get("finish_reason") or reply.finish
+
+
+def _approximate(text: str) -> int:
+    return ceil(len(text) / _CHARACTERS_PER_TOKEN)
+
+
+def _context_of(entry: dict[str, Any], properties: dict[str, Any]) -> int:
+    """Return the context that llama-server or vLLM states, or 0."""
+    settings = properties.get("default_generation_settings")
+    stated = settings.get("n_ctx") if isinstance(settings, dict) else entry.get("max_model_len")
+    return stated if isinstance(stated, int) else 0
