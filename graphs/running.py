@@ -120,10 +120,10 @@ def open_solver(settings: Settings = Settings()) -> OpenSolver:
 
 
 def solve(problem: Problem | str, settings: Settings = Settings()) -> Answer:
-    """Return the answer to one problem; the model is loaded for it and freed after it.
+    r"""Return the answer to one problem; the model is loaded for it and freed after it.
 
     >>> from graphs import solve
-    >>> answer = solve("Write a function `total(xs: list[int]) -> int`. Return the sum.\\n>>> total([1, 2])\\n3")
+    >>> answer = solve("Write a function `total(xs: list[int]) -> int`. Return the sum.\n>>> total([1, 2])\n3")
     >>> print(answer.code, answer.verified, answer.reason)  # doctest: +SKIP
 
     Raises:

@@ -97,7 +97,8 @@ def _lines(state: SolveState, chosen: Candidate | None, item: Evidence | None) -
     clusters = len(cluster_weights(right_so_far(state)))
     lines += [
         f"examples passed: {item.public_passed} of {item.public_total}",
-        f"confirmed self-tests: {item.confirmed_passed} of {item.confirmed_total} passed, {len(state.self_tests)} written",
+        f"confirmed self-tests passed: {item.confirmed_passed} of {item.confirmed_total}",
+        f"self-tests written: {len(state.self_tests)}",
         f"agreement: {item.cluster_weight} of {len(state.candidates)} samples behave alike; "
         f"{clusters} behaviours pass every test; {programs} distinct programs",
     ]
