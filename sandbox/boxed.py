@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, Self, get_args
 
 from sandbox.base import Execution, Limits, Program, SandboxUnavailableError
+from sandbox.inside import MB
 from sandbox.literals import parse_arguments
 from sandbox.pool import Pool
 from sandbox.protocol import Box, BoxDiedError, CancelledError, ask
@@ -24,7 +25,6 @@ from sandbox.trace import last_line, own_frames
 from sandbox.values import read_node, render
 from sandbox.verdict import Ended, Facts, judge
 
-MB = 1 << 20
 _MAX_INPUT = 48 * MB
 _STDERR_ROOM = 8192
 _SLACK_S = 15.0
@@ -146,7 +146,9 @@ class _Visit:
 
     def _ask(self, source: bytes, stdin: bytes, request: dict[str, Any]) -> Execution:
         known = self._box is not None
-        self._box = self._box or self._pool.take(self.cancelled)
+        if self._box is None:
+            self._box = self._pool.take(self.cancelled)
+            self._box.reserve(request["memory_bytes"])
         header, body = ask(
             self._box,
             request | {"source_bytes": 0 if known else len(source)},

@@ -20,15 +20,13 @@ from pathlib import Path
 
 from sandbox import seccomp
 from sandbox.base import SandboxUnavailableError
-from sandbox.boxed import MB, BoxedSandbox
+from sandbox.boxed import BoxedSandbox
+from sandbox.inside import INSIDE_FILES, MB, RUNNER_ARGUMENTS, RUNNER_OPTIONS, SHM_BYTES, TMP_BYTES, USER_ID, WORK_BYTES
 from sandbox.protocol import BoxDiedError, ask
+from sandbox.python import system_python
 
-UNPRIVILEGED_ID = 65532
 _NPROC = 48
 _HELLO_S = 20.0
-_INSIDE = ("__init__.py", "runner.py", "processes.py", "harness.py")
-_RUN = "import sys; sys.path.insert(0, '/opt/sandbox'); from sandbox.runner import main; main(sys.argv[1:])"
-_RUNNER_ARGUMENTS = ["/opt/sandbox/sandbox/harness.py", "/work", "/tmp", "/dev/shm"]
 _FIX = "install it with `apt-get install bubblewrap` (0.8 or newer), or start a Docker engine"
 
 
@@ -71,6 +69,9 @@ class BubblewrapBox:
         self._process.kill()
         return " ".join(self._process.communicate()[1].decode("utf-8", "replace").split())
 
+    def reserve(self, memory_bytes: int) -> None:
+        """Do nothing: each test brings its own limits, and no cgroup bounds the box."""
+
     def kill(self) -> None:
         """End the box: everything in it dies with its PID 1, and that one with bubblewrap."""
         self._process.kill()
@@ -110,7 +111,7 @@ class Bubblewrap:
     def _copy_runner(self, directory: Path) -> None:
         package = directory / "sandbox"
         package.mkdir()
-        for name in _INSIDE:
+        for name in INSIDE_FILES:
             shutil.copyfile(Path(__file__).parent / name, package / name)
         # Compiled once for all boxes; a test in function mode is three milliseconds faster.
         subprocess.run([self._python, "-I", "-m", "compileall", "-q", package], check=True, cwd="/")
@@ -146,17 +147,17 @@ class Bubblewrap:
         return [
             *(self._bwrap, "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent"),
             *("--new-session", "--as-pid-1", "--clearenv", "--cap-drop", "ALL", "--hostname", "sandbox"),
-            *("--uid", str(UNPRIVILEGED_ID), "--gid", str(UNPRIVILEGED_ID)),
+            *("--uid", str(USER_ID), "--gid", str(USER_ID)),
             *("--ro-bind", "/usr", "/usr", *_system_directories()),
             *("--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache"),
             *("--ro-bind-try", "/etc/alternatives", "/etc/alternatives"),
             *("--proc", "/proc", "--dev", "/dev"),
-            *("--size", str(16 * MB), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"),
-            *("--perms", "0700", "--size", str(64 * MB), "--tmpfs", "/work"),
-            *("--perms", "0700", "--size", str(16 * MB), "--tmpfs", "/tmp"),
+            *("--size", str(SHM_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"),
+            *("--perms", "0700", "--size", str(WORK_BYTES), "--tmpfs", "/work"),
+            *("--perms", "0700", "--size", str(TMP_BYTES), "--tmpfs", "/tmp"),
             *("--ro-bind", self._directory.name, "/opt/sandbox", "--remount-ro", "/"),
             *("--chdir", "/work", "--seccomp", str(filter_fd), "--"),
-            *(self._python, "-I", "-S", "-B", "-c", _RUN, *_RUNNER_ARGUMENTS),
+            *(self._python, *RUNNER_OPTIONS, *RUNNER_ARGUMENTS),
         ]
 
 
@@ -177,24 +178,6 @@ def open_bubblewrap(workers: int, notice: str = "") -> BoxedSandbox:
     )
 
 
-def system_python() -> str:
-    """Return an interpreter under /usr, 3.11 or newer.
-
-    Raises:
-        SandboxUnavailableError: there is none.
-    """
-    for name in ("python3", "python3.13", "python3.12", "python3.11"):
-        path = shutil.which(name, path="/usr/bin:/usr/local/bin")
-        if path and _is_new_enough(path):
-            return path
-    raise SandboxUnavailableError("no Python 3.11 or newer under /usr: `apt-get install python3`, or use Docker")
-
-
-def _is_new_enough(path: str) -> bool:
-    question = "import sys; sys.exit(sys.version_info < (3, 11))"
-    return subprocess.run([path, "-I", "-S", "-c", question], check=False).returncode == 0
-
-
 def _system_directories() -> list[str]:
     """Return the arguments that show /lib and the like as this machine has them."""
     arguments = []
@@ -209,4 +192,4 @@ def _system_directories() -> list[str]:
 def _unprivileged_user() -> dict[str, object]:
     if os.geteuid() != 0:
         return {}
-    return {"user": UNPRIVILEGED_ID, "group": UNPRIVILEGED_ID, "extra_groups": []}
+    return {"user": USER_ID, "group": USER_ID, "extra_groups": []}

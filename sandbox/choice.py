@@ -8,26 +8,37 @@ from __future__ import annotations
 from sandbox.base import Sandbox, SandboxChoice, SandboxUnavailableError
 from sandbox.boxed import BoxedSandbox
 from sandbox.bubblewrap import open_bubblewrap
+from sandbox.docker import open_docker
 from sandbox.selftest import self_test
 
 
-def open_sandbox(choice: SandboxChoice = "auto", *, workers: int = 2) -> Sandbox:
-    """Return a sandbox that has passed its self-test.
+def open_sandbox(choice: SandboxChoice = "auto", *, workers: int = 2, runtime: str = "") -> Sandbox:
+    """Return a sandbox that has passed its self-test in a real box.
 
     Args:
         choice: `docker` or `bubblewrap` insist; `auto` takes Docker, else bubblewrap with a notice why.
-        workers: programs that may run at the same time.
+        workers: programs that may run at the same time; no more than there are cores.
+        runtime: OCI runtime that Docker shall use, such as `runsc`; empty for the engine's default.
 
     Raises:
         SandboxUnavailableError: no back end may be used; one line names the cause and the next command.
     """
     if choice == "docker":
-        raise SandboxUnavailableError("no Docker engine answers: start one with `bash deploy/docker-engine.sh`")
-    notice = "sandbox: bubblewrap (no Docker engine answers)" if choice == "auto" else ""
-    return _tested(open_bubblewrap(workers, notice))
+        return _tested(open_docker(workers, runtime=runtime), "sandbox: docker")
+    if choice == "bubblewrap":
+        return _tested(open_bubblewrap(workers), "sandbox: bubblewrap, without a limit on the box as a whole")
+    try:
+        return _tested(open_docker(workers, runtime=runtime), "sandbox: docker")
+    except SandboxUnavailableError as error:
+        docker_failed = str(error)
+    try:
+        return _tested(open_bubblewrap(workers), f"sandbox: bubblewrap, since Docker failed: {docker_failed}")
+    except SandboxUnavailableError as error:
+        raise SandboxUnavailableError(f"no sandbox: Docker: {docker_failed}; bubblewrap: {error}") from error
 
 
-def _tested(sandbox: BoxedSandbox) -> Sandbox:
+def _tested(sandbox: BoxedSandbox, notice: str) -> Sandbox:
+    sandbox.notice = notice
     try:
         self_test(sandbox)
     except BaseException:

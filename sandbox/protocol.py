@@ -53,6 +53,9 @@ class Box(Protocol):
             OSError: the box has ended.
         """
 
+    def reserve(self, memory_bytes: int) -> None:
+        """Make room for a program that may use so much."""
+
     def kill(self) -> None:
         """End everything in the box, from any thread; whoever reads it finds the end."""
 

@@ -1,0 +1,78 @@
+"""The flags of a box made by Docker, in one place; tests compare them with what `docker inspect` says.
+
+Each of them was seen to hold against an attack that succeeds without it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from docker.types import LogConfig, Ulimit
+
+from sandbox.inside import MB, SHM_BYTES, TMP_BYTES, USER_ID, WORK_BYTES
+
+PIDS = 64
+_RUNNER_BYTES = 16 * MB
+_MASKED = ["/sys/firmware", "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list"]
+_MASKED += ["/proc/sched_debug", "/proc/scsi", "/proc/kallsyms", "/proc/sys", "/proc/net", "/proc/sysrq-trigger"]
+
+
+def tmpfs(size: int) -> str:
+    """Return the mount options of one tmpfs of a box."""
+    return f"rw,nosuid,nodev,noexec,size={size},nr_inodes=4096,mode=0700,uid={USER_ID},gid={USER_ID}"
+
+
+def box_memory(program_bytes: int) -> int:
+    """Return the memory of a whole box: the program's, plus the files and the runner that are charged to it too."""
+    return program_bytes + WORK_BYTES + TMP_BYTES + SHM_BYTES + _RUNNER_BYTES
+
+
+def host_flags(*, profile: str, memory_bytes: int, runtime: str) -> dict[str, Any]:
+    """Return the arguments of the SDK's `create_host_config`.
+
+    Args:
+        profile: text of the seccomp profile.
+        memory_bytes: what the program may use.
+        runtime: an OCI runtime the engine knows, or an empty text for its default.
+    """
+    total = box_memory(memory_bytes)
+    flags: dict[str, Any] = {
+        "network_mode": "none",
+        "read_only": True,
+        "tmpfs": {"/work": tmpfs(WORK_BYTES), "/tmp": tmpfs(TMP_BYTES)},
+        "shm_size": SHM_BYTES,
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges:true", f"seccomp={profile}"],
+        "pids_limit": PIDS,
+        "mem_limit": total,
+        "memswap_limit": total,
+        "nano_cpus": 1_000_000_000,
+        "ulimits": [
+            Ulimit(name=name, soft=most, hard=most)
+            for name, most in {"core": 0, "nofile": 256, "fsize": 64 * MB, "memlock": 0, "msgqueue": 0}.items()
+        ],
+        "ipc_mode": "private",
+        "log_config": LogConfig(type="none"),
+        "auto_remove": True,
+        "oom_score_adj": 500,
+    }
+    return flags | ({"runtime": runtime} if runtime else {})
+
+
+def beyond_the_sdk(host_config: dict[str, Any]) -> dict[str, Any]:
+    """Return the host configuration with what the SDK has no keyword for."""
+    return host_config | {"CgroupnsMode": "private", "MaskedPaths": _MASKED}
+
+
+def container_flags(labels: dict[str, str]) -> dict[str, Any]:
+    """Return the arguments of the SDK's `create_container` beside image and host configuration."""
+    return {
+        "user": f"{USER_ID}:{USER_ID}",
+        "working_dir": "/work",
+        "hostname": "sandbox",
+        "stdin_open": True,
+        "tty": False,
+        "network_disabled": True,
+        "stop_signal": "SIGKILL",
+        "labels": labels,
+    }
