@@ -31,7 +31,7 @@ def problem_source(argument: str | None, *, stdin: bool) -> str:
 
 def _as_path(argument: str) -> Path | None:
     """Return the path that an argument names; None when it is a problem in words."""
-    if "\n" in argument or len(argument) > 1000 or "\0" in argument:
+    if not argument.strip() or "\n" in argument or len(argument) > 1000 or "\0" in argument:
         return None
     path = Path(argument)
     looks_like_file = path.suffix.lower() in FILE_ENDINGS and not any(c.isspace() for c in argument)

@@ -1,0 +1,116 @@
+"""The command line as a person types it: a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.exits import MEANINGS, Exit
+
+ROOT = Path(__file__).parents[2]
+
+
+def atlas(*arguments, stdin="", cwd=None, **environment):
+    """Run the command line; settings of the caller's environment do not reach it."""
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("ATLAS_")}
+    return subprocess.run(
+        [sys.executable, "-m", "cli.main", *arguments],
+        input=stdin,
+        cwd=cwd,
+        env=inherited | {"PYTHONPATH": str(ROOT)} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_help_is_quick_and_names_the_commands():
+    atlas("--help")
+    before = os.times().children_user
+    shown = atlas("--help")
+    spent = os.times().children_user - before
+    assert shown.returncode == 0
+    assert "solve" in shown.stdout
+    assert "doctor" in shown.stdout
+    assert spent < 0.5, "something heavy is imported for --help"
+
+
+def test_help_documents_every_exit_code():
+    text = " ".join(atlas("solve", "--help").stdout.split())
+    for code, meaning in MEANINGS.items():
+        assert f"{code:d} {meaning}" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "message"),
+    [
+        pytest.param(["solve", "missing.md"], {}, "atlas: missing.md: cannot be read", id="missing-file"),
+        pytest.param(["solve", ""], {}, "atlas: the problem is empty", id="empty-problem"),
+        pytest.param(["solve"], {}, "atlas: give a problem", id="no-problem"),
+        pytest.param(["solve", "x"], {"ATLAS_BUGDET_TOKENS": "1"}, "the nearest is ATLAS_BUDGET_TOKENS", id="typo"),
+        pytest.param(["solve", "x", "--k", "0"], {}, "atlas: k must be at least 1", id="no-programs"),
+        pytest.param(["solve", "x", "--k", "many"], {}, "valid integer", id="word-for-number"),
+        pytest.param(["solve", "x", "--sandbox", "none"], {}, "'none' is not", id="no-unsafe-sandbox"),
+        pytest.param(["solve", "x", "--bogus"], {}, "No such option", id="unknown-flag"),
+        pytest.param(["sovle"], {}, "No such command", id="unknown-command"),
+    ],
+)
+def test_bad_input_ends_in_a_line_without_traceback(tmp_path, arguments, environment, message):
+    done = atlas(*arguments, cwd=tmp_path, **environment)
+    assert done.returncode == Exit.USAGE
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_file_that_is_no_text_is_refused(tmp_path):
+    (tmp_path / "problem.md").write_bytes(b"\xff\xfe\x00")
+    done = atlas("solve", "problem.md", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (Exit.USAGE, "atlas: problem.md: is not UTF-8 text (byte 0)\n")
+
+
+@pytest.mark.bubblewrap
+@pytest.mark.parametrize(
+    ("name", "content"), [("missing.gguf", None), ("text.gguf", b"not a model at all"), ("empty.gguf", b"")]
+)
+def test_model_that_is_none_is_one_line(tmp_path, name, content):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    done = atlas("solve", "Print the sum.", "--json", "--sandbox", "bubblewrap", "--model", name, cwd=tmp_path)
+    assert done.returncode == Exit.MODEL
+    assert json.loads(done.stdout)["exit_code"] == Exit.MODEL
+    assert len(done.stderr.splitlines()) == 1
+    assert name in done.stderr
+
+
+SUM = "Write a function `f(xs: list[int]) -> int`. Return the sum.\n\n>>> f([1, 2])\n3\n"
+
+
+@pytest.mark.bubblewrap
+@pytest.mark.gguf
+class TestEmbeddedModel:
+    def test_problem_from_standard_input_is_answered(self, tmp_path):
+        done = atlas("solve", "--stdin", "--json", "--k", "2", "--sandbox", "bubblewrap", stdin=SUM, cwd=tmp_path)
+        record = json.loads(done.stdout)
+        assert done.returncode in {Exit.VERIFIED, Exit.NOT_VERIFIED, Exit.NO_PROGRAM}
+        assert (done.returncode == Exit.VERIFIED) == record["verified"]
+        assert record["cost"]["tokens"] > 0
+        assert record["sandbox"] == "bubblewrap"
+
+    def test_no_budget_is_no_program(self, tmp_path):
+        done = atlas("solve", SUM, "--budget-tokens", "0", "--sandbox", "bubblewrap", cwd=tmp_path)
+        assert done.returncode == Exit.NO_PROGRAM
+        assert "the token budget is spent" in done.stdout
+        assert "Traceback" not in done.stderr
+
+    def test_statement_longer_than_the_context_is_one_line(self, tmp_path):
+        done = atlas("solve", "--stdin", "--sandbox", "bubblewrap", stdin="word " * 20_000 + SUM, cwd=tmp_path)
+        assert done.returncode == Exit.MODEL
+        assert done.stderr.splitlines()[-1].startswith("atlas: ")
+        assert "Traceback" not in done.stderr
