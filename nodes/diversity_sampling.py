@@ -14,7 +14,7 @@ from random import Random
 
 from langgraph.runtime import Runtime
 
-from inference.base import Request
+from inference.base import Profile, Request
 from nodes.asking import LEAST_TOKENS, allowance, ask, request, seed_for
 from nodes.context import Context
 from nodes.parsing import parse_sketch
@@ -23,6 +23,9 @@ from nodes.state import Cost, Plan, Slot, SolveState, Update, content_id
 
 BOX = "diversity_sampling"
 KINDS = ("idea", "sentence", "rephrase")
+PLANNED_THINKING: dict[Profile, float] = {"full": 0.5, "compact": 0.0}
+"""Share of the thinking cap that a slot with a plan gets: part of the thinking is done, and the small models of the
+compact profile were trained to write from a plan at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,14 +112,15 @@ def _with_budgets(
     if not count:
         return ()
     share = left // count
-    thinking = min(settings.thinking_tokens, share // 2) if context.model.can_think else 0
-    least = min(_least_thinking(state, context), thinking)
-    return tuple(
-        _slot(state.slots_made + i, kind).with_budget(
-            thinking=thinking, least=least, answer=min(settings.answer_tokens, share - thinking)
-        )
-        for i, kind in enumerate(kinds[:count])
-    )
+    cap = min(settings.thinking_tokens, share // 2) if context.model.can_think else 0
+    least = _least_thinking(state, context)
+    slots = []
+    for i, kind in enumerate(kinds[:count]):
+        slot = _slot(state.slots_made + i, kind)
+        thinking = int(cap * PLANNED_THINKING[context.model.profile]) if slot.plan else cap
+        answer = min(settings.answer_tokens, share - thinking)
+        slots.append(slot.with_budget(thinking=thinking, least=min(least, thinking), answer=answer))
+    return tuple(slots)
 
 
 def _least_thinking(state: SolveState, context: Context) -> int:

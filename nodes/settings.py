@@ -35,7 +35,7 @@ class Settings:
     """Moves after which the search gives its best answer."""
     max_programs: int = 32
     """Programs per problem over all moves."""
-    budget_tokens: int = 32_768
+    budget_tokens: int = 65_536
     """Hard stop on generated tokens, thinking included, all boxes together."""
     budget_seconds: float = 600.0
     """Hard stop on wall time."""
