@@ -47,9 +47,7 @@ class Step:
 
     def readings(self) -> tuple[Step, ...]:
         """Return the other readings of this step's vague wording."""
-        return tuple(
-            replace(self, primitive=p) for p in twins(self.primitive.name, self.parameter)
-        )
+        return tuple(replace(self, primitive=p) for p in twins(self.primitive.name, self.parameter))
 
 
 Chain = tuple[Step, ...]
@@ -160,9 +158,7 @@ def random_chain(depth: int, rng: random.Random, vague_share: float) -> Chain | 
         parameter = rng.choice(primitive.parameters) if primitive.parameters else 0
         steps.append(Step(primitive=primitive, parameter=parameter))
         kind = primitive.gives
-    return tuple(
-        replace(step, vague=bool(step.readings()) and rng.random() < vague_share) for step in steps
-    )
+    return tuple(replace(step, vague=bool(step.readings()) and rng.random() < vague_share) for step in steps)
 
 
 def _other_primitives(step: Step) -> list[Step]:
@@ -210,4 +206,3 @@ def _swapped(chain: Chain, place: int) -> Chain | None:
     if not first.primitive.takes == first.primitive.gives == second.primitive.takes == second.primitive.gives:
         return None
     return (*chain[:place], second, first, *chain[place + 2 :])
-

@@ -13,6 +13,8 @@ END, START, STOP = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 THINK, NO_MORE = "<think>", "</think>"
 SPECIAL = (END, START, STOP, THINK, NO_MORE)
 """Special tokens in the order of their ids, from 0."""
+HAND_OVER = "\n..."
+"""Stands where the cap cuts thinking short; the second training shows it."""
 
 TEMPLATE = (
     "{%- for message in messages %}"

@@ -6,32 +6,13 @@ Needs the `train` extra.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dimensions:
-    """Sizes of the network."""
-
-    vocabulary: int = 1024
-    width: int = 256
-    layers: int = 4
-    heads: int = 4
-    key_value_heads: int = 2
-    hidden: int = 704
-    """Width of the feed-forward part."""
-    context: int = 1024
-    rope_base: float = 10_000.0
-    epsilon: float = 1e-6
-
-    @property
-    def head_width(self) -> int:
-        """Width of one attention head."""
-        return self.width // self.heads
+from benchmark.embedded.sizes import Dimensions
 
 
 def rotary(size: Dimensions) -> tuple[Tensor, Tensor]:
@@ -48,7 +29,7 @@ def rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
     return torch.cat((first * cosine - second * sine, second * cosine + first * sine), dim=-1)
 
 
-class Block(nn.Module):
+class Block(nn.Module):  # type: ignore[misc]
     """Attention and feed-forward, each behind a norm."""
 
     def __init__(self, size: Dimensions) -> None:
@@ -90,7 +71,7 @@ class Block(nn.Module):
         return self.attn_output((scores.to(v.dtype) @ v).transpose(1, 2).reshape(rows, length, -1))
 
 
-class Network(nn.Module):
+class Network(nn.Module):  # type: ignore[misc]
     """Tokens to logits."""
 
     cosine: Tensor
@@ -126,3 +107,9 @@ class Network(nn.Module):
             x = block(x, cosine, sine, mask)
         x = F.rms_norm(x.float(), self.output_norm.shape, self.output_norm, self.size.epsilon)
         return F.linear(x, self.token_embd.weight)
+
+
+def named_arrays(network: Network) -> dict[str, NDArray[np.float32]]:
+    """Return the weights as arrays, under their GGUF tensor names without `.weight`."""
+    state = network.state_dict()
+    return {name.removesuffix(".weight"): tensor.float().numpy() for name, tensor in state.items()}

@@ -14,6 +14,7 @@ SMALL = (2, 3)
 LIMITS = (2, 3, 4, 5, 6, 7, 8, 9)
 FACTORS = (3, 4, 5)
 
+# fmt: off
 CONDITIONS: tuple[Condition, ...] = (
     ("positive numbers", "x > 0", (), ""),
     ("negative numbers", "x < 0", (), ""),
@@ -50,7 +51,8 @@ ROWS: tuple[Row, ...] = (
      LIMITS, ""),
     ("each", "I", "S", "str(x)", "write each number as text | turn every number into a string", (), ""),
     ("expr", "I", "I", "sorted({v})", "sort ascending | put the numbers in ascending order", (), "sort"),
-    ("expr", "I", "I", "sorted({v}, reverse=True)", "sort descending | put the numbers in descending order", (), "sort"),
+    ("expr", "I", "I", "sorted({v}, reverse=True)", "sort descending | put the numbers in descending order", (),
+     "sort"),
     ("expr", "I", "I", "sorted({v}, key=abs)", "sort by absolute value | order the numbers by their absolute value",
      (), "sort"),
     ("expr", "I", "I", "{v}[::-1]", "reverse the list | turn the list around", (), ""),
@@ -66,7 +68,8 @@ ROWS: tuple[Row, ...] = (
     ("expr", "I", "I", "{v}[:-{k}]", "drop the last {k} numbers | cut the final {k} numbers", SMALL, "drop"),
     ("expr", "I", "I", "{v}[::2]", "take every second number, from the first | keep the 1st, 3rd, 5th number and so on",
      (), "alternate"),
-    ("expr", "I", "I", "{v}[1::2]", "take every second number, from the second | keep the 2nd, 4th, 6th number and so on",
+    ("expr", "I", "I", "{v}[1::2]",
+     "take every second number, from the second | keep the 2nd, 4th, 6th number and so on",
      (), "alternate"),
     ("expr", "I", "I", "{v}[{k}:] + {v}[:{k}]", "rotate left by {k} | move the first {k} numbers to the end",
      (1, 2), "rotate"),
@@ -112,7 +115,8 @@ ROWS: tuple[Row, ...] = (
      (), "difference"),
     ("expr", "I", "i", "{v}[0] if {v} else 0", "take the first number, or 0 | pick the leading number (0 if none)",
      (), ""),
-    ("expr", "I", "i", "{v}[-1] if {v} else 0", "take the last number, or 0 | pick the final number (0 if none)", (), ""),
+    ("expr", "I", "i", "{v}[-1] if {v} else 0", "take the last number, or 0 | pick the final number (0 if none)",
+     (), ""),
     ("expr", "I", "i", "sorted({v})[-2] if len({v}) > 1 else 0",
      "take the second largest number, or 0 | find the runner-up in size (0 if there is none)", (), ""),
     ("expr", "I", "i", "sum(x * x for x in {v})", "add up the squares | take the sum of squares", (), ""),
@@ -130,7 +134,8 @@ ROWS: tuple[Row, ...] = (
      "find the index of the largest, from 1 | give the one-based place of the maximum (0 if none)", (), "place"),
     ("expr", "I", "i", "sum({v}[::2]) - sum({v}[1::2])",
      "alternately add and subtract | add the 1st, subtract the 2nd, add the 3rd and so on", (), ""),
-    ("expr", "I", "b", "{v} == sorted({v})", "check whether it is ascending | tell whether the numbers never fall", (), ""),
+    ("expr", "I", "b", "{v} == sorted({v})", "check whether it is ascending | tell whether the numbers never fall",
+     (), ""),
     ("expr", "I", "b", "len(set({v})) < len({v})", "check for duplicates | tell whether a number occurs twice", (), ""),
     ("expr", "I", "b", "{v} == {v}[::-1]", "check for a palindrome | tell whether it reads the same backwards", (), ""),
     ("expr", "I", "s", '"-".join(str(x) for x in {v})', "join with dashes | write the numbers with dashes between",

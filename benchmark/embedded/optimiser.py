@@ -38,7 +38,7 @@ class Optimiser:
         self.momenta = [torch.zeros_like(p) for p in self.matrices]
         self.adam = torch.optim.AdamW(self.others, lr=ADAM_RATE, betas=(0.9, 0.95), weight_decay=0.0)
 
-    @torch.no_grad()
+    @torch.no_grad()  # type: ignore[untyped-decorator]
     def step(self, rate: float) -> None:
         """Apply the gradients with `rate` times the full learning rates, and clear them."""
         nn.utils.clip_grad_norm_(self.others, CLIP)

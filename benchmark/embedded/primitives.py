@@ -64,8 +64,9 @@ def _primitive(row: Row, vague: dict[tuple[str, str], str], weight: float) -> Pr
 def _rows_of(condition: Condition, takes: str) -> tuple[Row, ...]:
     noun, test, ks, group = condition
     item = ITEM[takes]
+    kept = f"keep the {noun} | use only the {noun} | filter out all but the {noun}"
     return (
-        ("keep", takes, takes, test, f"keep the {noun} | use only the {noun} | filter out all but the {noun}", ks, group),
+        ("keep", takes, takes, test, kept, ks, group),
         ("keep", takes, takes, f"not {test}", f"remove the {noun} | leave out the {noun}", ks, ""),
         ("count", takes, "i", test, f"count the {noun} | find how many {noun} there are", ks, group),
         ("expr", takes, "b", f"all({test} for {item} in {{v}})", f"check whether there are only {noun}", ks, ""),
@@ -83,9 +84,7 @@ def _build() -> tuple[Primitive, ...]:
 
 
 PRIMITIVES = _build()
-TAKING: dict[str, tuple[Primitive, ...]] = {
-    kind: tuple(p for p in PRIMITIVES if p.takes == kind) for kind in TYPES
-}
+TAKING: dict[str, tuple[Primitive, ...]] = {kind: tuple(p for p in PRIMITIVES if p.takes == kind) for kind in TYPES}
 
 
 @cache

@@ -92,6 +92,11 @@ def format_examples(shape: Shape, examples: tuple[tuple[Value, Value], ...]) -> 
     return "\n".join(f"Input:\n{as_text(value)}\nOutput:\n{as_text(result)}" for value, result in examples)
 
 
+def written_input(shape: Shape, value: Value) -> str:
+    """Return an input as the benchmark passes it: the argument's literal, or a line of standard input."""
+    return repr(value) if shape.mode == "function" else f"{as_text(value)}\n"
+
+
 def written_value(shape: Shape, value: Value) -> str:
     """Return a value as the mode writes it: a Python literal or a line of text."""
     return repr(value) if shape.mode == "function" else as_text(value)
@@ -154,14 +159,10 @@ def draw(chain: Chain, mode: Mode, rng: random.Random) -> Drawn | None:
     if len({repr(result) for _, result in hidden[:-1]}) == 1:
         return None
     shape = new_shape(chain, mode, rng)
-    return Drawn(
-        chain=chain, shape=shape, description=describe(chain, shape, rng), examples=examples, hidden=hidden
-    )
+    return Drawn(chain=chain, shape=shape, description=describe(chain, shape, rng), examples=examples, hidden=hidden)
 
 
-def _draw_where(
-    rng: random.Random, depths: dict[int, float], vague: bool, accept: Callable[[Chain], bool]
-) -> Drawn:
+def _draw_where(rng: random.Random, depths: dict[int, float], vague: bool, accept: Callable[[Chain], bool]) -> Drawn:
     """Draw until a problem has the wanted vagueness and its chain is accepted."""
     depth = rng.choices(list(depths), weights=list(depths.values()))[0]
     mode: Mode = "stdio" if rng.random() < STDIO_SHARE else "function"
@@ -187,8 +188,8 @@ def as_task(drawn: Drawn, task_id: str) -> EmbeddedTask:
         spec=drawn.spec,
         mode=shape.mode,
         entry_point=shape.entry_point,
-        examples=tuple((written_value(shape, a), written_value(shape, b)) for a, b in drawn.examples),
-        hidden=tuple((written_value(shape, a), written_value(shape, b)) for a, b in drawn.hidden),
+        examples=tuple((written_input(shape, a), written_value(shape, b)) for a, b in drawn.examples),
+        hidden=tuple((written_input(shape, a), written_value(shape, b)) for a, b in drawn.hidden),
         vague=any(step.vague for step in drawn.chain),
         depth=len(drawn.chain),
         reference=write_program(drawn.chain, "comprehension", shape),

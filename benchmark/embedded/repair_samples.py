@@ -21,7 +21,13 @@ from nodes.prompting import render
 
 Value = Any
 ANGLES = ("logic", "completeness", "assumptions", "alternatives")
-ANGLE_OF = {"other": "logic", "parameter": "logic", "swapped": "logic", "missing": "completeness", "twin": "assumptions"}
+ANGLE_OF = {
+    "other": "logic",
+    "parameter": "logic",
+    "swapped": "logic",
+    "missing": "completeness",
+    "twin": "assumptions",
+}
 STRAY_NAMES = ("x", "d", "data", "result", "items")
 
 
@@ -117,7 +123,7 @@ def break_program(drawn: Drawn, rng: random.Random) -> Broken | None:
 
 
 def repair_sample(drawn: Drawn, rng: random.Random) -> Sample | None:
-    """A failing program and its failure to a diagnosis and the right program."""
+    """Map a failing program and its failure to a diagnosis and the right program."""
     broken = break_program(drawn, rng)
     if broken is None:
         return None
@@ -134,7 +140,7 @@ def _whole_plan(drawn: Drawn) -> str:
 
 
 def analyse_sample(drawn: Drawn, rng: random.Random) -> Sample | None:
-    """A failing program seen from one angle to what is wrong and what would be right."""
+    """Map a failing program, seen from one angle, to what is wrong and what would be right."""
     broken = break_program(drawn, rng)
     if broken is None:
         return None
@@ -160,7 +166,7 @@ def _misleading(step: Step, rng: random.Random) -> str:
 
 
 def synthesise_sample(drawn: Drawn, rng: random.Random) -> Sample | None:
-    """A failing program with notes, some of them misleading, to the right program."""
+    """Map a failing program with notes, some of them misleading, to the right program."""
     broken = break_program(drawn, rng)
     if broken is None:
         return None

@@ -1,7 +1,7 @@
 """Training samples: one conversation per task of the pipeline, made from one drawn problem.
 
-The prompts are the project's own compact templates and every answer parses with the project's own parsers. The thinking of
-a `code` sample now and then holds a faulty plan, "Wait" and the right one, so that a forced extension goes on sensibly.
+The prompts are the compact templates of the project and every answer parses with its parsers. The thinking of a `code`
+sample now and then holds a faulty plan, "Wait" and the right one, so that a forced extension goes on sensibly.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _thoughts(chain: Chain, style: Style, rng: random.Random) -> str:
 
 
 def code_sample(drawn: Drawn, rng: random.Random) -> Sample:
-    """Statement to program, sometimes with a perturbation."""
+    """Map a statement to a program, sometimes with a perturbation."""
     style, perturbation = pick_style(rng), ""
     if rng.random() < 0.3:
         perturbation = f"Style: {style}." if rng.random() < 0.5 else rng.choice(ROLES)
@@ -115,7 +115,7 @@ def code_sample(drawn: Drawn, rng: random.Random) -> Sample:
 
 
 def planned_code_sample(drawn: Drawn, rng: random.Random) -> Sample:
-    """Statement and plan to program; the plan is followed even where it reads a vague phrase otherwise."""
+    """Map a statement and a plan to a program; the plan is followed even where it reads a vague phrase otherwise."""
     chain, style = reading_of(drawn, rng), rng.choice(STYLES)
     perturbation = rng.choice(ROLES) if rng.random() < 0.1 else ""
     return Sample(
@@ -132,7 +132,7 @@ def _some_steps(chain: Chain, most: int, rng: random.Random) -> list[str]:
 
 
 def sketch_sample(drawn: Drawn, rng: random.Random) -> Sample:
-    """Statement, and sometimes notes, to plan."""
+    """Map a statement, and sometimes notes, to a plan."""
     chain, notes = drawn.chain, list[str]()
     if rng.random() < 0.5:
         chain = reading_of(drawn, rng)
@@ -146,7 +146,7 @@ def sketch_sample(drawn: Drawn, rng: random.Random) -> Sample:
 
 
 def observe_sample(drawn: Drawn, rng: random.Random) -> Sample:
-    """Statement, and sometimes known steps, to the other steps as a list."""
+    """Map a statement, and sometimes known steps, to the other steps as a list."""
     chain = drawn.chain if rng.random() < 0.7 else reading_of(drawn, rng)
     steps = [step.canonical for step in chain]
     known = _some_steps(chain, len(chain) - 1, rng) if len(chain) > 1 and rng.random() < 0.5 else []
@@ -159,7 +159,7 @@ def observe_sample(drawn: Drawn, rng: random.Random) -> Sample:
 
 
 def criticise_sample(drawn: Drawn, rng: random.Random) -> Sample:
-    """A plan, right or wrong, to a flaw and another plan."""
+    """Map a plan, right or wrong, to a flaw and another plan."""
     style = pick_style(rng)
     wrong = misread(drawn, rng) if rng.random() < 0.5 else faulty(drawn.chain, rng)
     if rng.random() < 0.3 or wrong is None:
@@ -178,7 +178,7 @@ def criticise_sample(drawn: Drawn, rng: random.Random) -> Sample:
 
 
 def rephrase_sample(drawn: Drawn, rng: random.Random) -> Sample:
-    """Statement to the same statement in other words and without its examples."""
+    """Map a statement to the same in other words and without its examples."""
     return Sample(
         task="rephrase",
         messages=render("compact", "rephrase", statement=drawn.spec),

@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 from benchmark.embedded import dataset
 from benchmark.embedded.dataset import Shard, sample_texts
 from benchmark.embedded.mix import samples
-from benchmark.embedded.network import Dimensions
+from benchmark.embedded.sizes import Dimensions
 from benchmark.embedded.tokenizer import load_tokenizer, train_tokenizer
 from benchmark.embedded.training import Run, train
 

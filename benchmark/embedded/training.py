@@ -16,8 +16,9 @@ import torch
 import torch.nn.functional as F
 
 from benchmark.embedded.dataset import Shard, batch_arrays, plan_batches
-from benchmark.embedded.network import Dimensions, Network
+from benchmark.embedded.network import Network
 from benchmark.embedded.optimiser import Optimiser
+from benchmark.embedded.sizes import Dimensions
 
 WARM_UP = 30
 LOG_EVERY = 50

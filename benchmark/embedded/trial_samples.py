@@ -71,7 +71,7 @@ def test_text(drawn: Drawn, value: Value, result: Value) -> str:
 
 
 def tests_sample(drawn: Drawn, rng: random.Random) -> Sample | None:
-    """Statement to two traced tests."""
+    """Map a statement to two traced tests."""
     runs = trial_values(drawn.chain, rng, 2)
     if len(runs) < 2:
         return None
@@ -84,7 +84,7 @@ def tests_sample(drawn: Drawn, rng: random.Random) -> Sample | None:
 
 
 def step_sample(drawn: Drawn, rng: random.Random) -> Sample | None:
-    """One step on one value to its result: a step of the problem, or any primitive."""
+    """Map one step on one value to its result: a step of the problem, or any primitive."""
     if rng.random() < 0.5:
         value = random_value(drawn.chain[0].primitive.takes, rng, short=True)
         place = rng.randrange(len(drawn.chain))
@@ -117,7 +117,7 @@ def telling_runs(chain: Chain, other: Chain, rng: random.Random, count: int) -> 
 
 
 def separate_sample(drawn: Drawn, rng: random.Random) -> Sample | None:
-    """Two programs to two inputs on which they differ."""
+    """Map two programs to two inputs on which they differ."""
     other = faulty(drawn.chain, rng)
     if other is None or other[0].primitive.takes != drawn.chain[0].primitive.takes:
         return None
@@ -126,7 +126,8 @@ def separate_sample(drawn: Drawn, rng: random.Random) -> Sample | None:
         return None
     programs = [write_program(chain, pick_style(rng), drawn.shape) for chain in (drawn.chain, other)]
     rng.shuffle(programs)
-    inputs = [call_text(drawn.shape, v) if drawn.shape.mode == "function" else f"Input:\n{as_text(v)}" for v, _, _ in runs]
+    is_function = drawn.shape.mode == "function"
+    inputs = [call_text(drawn.shape, v) if is_function else f"Input:\n{as_text(v)}" for v, _, _ in runs]
     return Sample(
         task="separate",
         messages=render("compact", "separate", statement=drawn.spec, first=programs[0], second=programs[1]),
@@ -135,7 +136,7 @@ def separate_sample(drawn: Drawn, rng: random.Random) -> Sample | None:
 
 
 def judge_sample(drawn: Drawn, rng: random.Random) -> Sample | None:
-    """A case and two outputs to the right one's number, after a trace."""
+    """Map a case and two outputs to the right one's number, after a trace."""
     other = faulty(drawn.chain, rng)
     if other is None or other[0].primitive.takes != drawn.chain[0].primitive.takes:
         return None

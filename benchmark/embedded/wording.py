@@ -7,20 +7,66 @@ import random
 from benchmark.embedded.chains import Chain, Step
 from benchmark.embedded.programs import Mode, Shape, signature
 
-VERBS = (
-    "make get find build pick tidy sort list count scan fold trim pack mix take read form join cut clean turn map fix "
-    "run solve"
-).split()
-NOUNS = (
-    "batch result items line list group score record table row part total report chain value order stock bundle answer "
-    "output string bag set piece block"
-).split()
+VERBS = [
+    "make",
+    "get",
+    "find",
+    "build",
+    "pick",
+    "tidy",
+    "sort",
+    "list",
+    "count",
+    "scan",
+    "fold",
+    "trim",
+    "pack",
+    "mix",
+    "take",
+    "read",
+    "form",
+    "join",
+    "cut",
+    "clean",
+    "turn",
+    "map",
+    "fix",
+    "run",
+    "solve",
+]
+NOUNS = [
+    "batch",
+    "result",
+    "items",
+    "line",
+    "list",
+    "group",
+    "score",
+    "record",
+    "table",
+    "row",
+    "part",
+    "total",
+    "report",
+    "chain",
+    "value",
+    "order",
+    "stock",
+    "bundle",
+    "answer",
+    "output",
+    "string",
+    "bag",
+    "set",
+    "piece",
+    "block",
+]
 ARGUMENTS = {
-    "I": "numbers values points nums data items scores xs".split(),
-    "S": "words names tokens parts labels items".split(),
-    "s": "text line phrase string title message".split(),
-    "i": "number n value count total size".split(),
-    "D": "counts table prices stock scores ages".split(),
+    "I": ["numbers", "values", "points", "nums", "data", "items", "scores", "xs"],
+    "S": ["words", "names", "tokens", "parts", "labels", "items"],
+    "s": ["text", "line", "phrase", "string", "title", "message"],
+    "i": ["number", "n", "value", "count", "total", "size"],
+    "D": ["counts", "table", "prices", "stock", "scores", "ages"],
 }
 NOUN_OF = {
     "I": ("a list of whole numbers", "some whole numbers"),
