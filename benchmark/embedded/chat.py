@@ -15,6 +15,8 @@ SPECIAL = (END, START, STOP, THINK, NO_MORE)
 """Special tokens in the order of their ids, from 0."""
 HAND_OVER = "\n..."
 """Stands where the cap cuts thinking short; the second training shows it."""
+CUT = "\0"
+"""Parts a training text into pieces that are tokenised apart, as forced texts are."""
 
 TEMPLATE = (
     "{%- for message in messages %}"

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from benchmark.embedded.chat import completion_text, prompt_text
+from benchmark.embedded.chat import CUT, completion_text, prompt_text
 from benchmark.embedded.samples import Sample
 
 CONTEXT = 1024
@@ -60,9 +60,9 @@ def encode(samples: Iterable[Sample], tokenizer: Tokenizer, wanted: int) -> Shar
         if not texts:
             break
         before = tokenizer.encode_batch([prompt for prompt, _ in texts])
-        after = tokenizer.encode_batch([completion for _, completion in texts])
+        after = [_pieces(completion, tokenizer) for _, completion in texts]
         for prompt, completion in zip(before, after, strict=True):
-            ids = [*prompt.ids, *completion.ids]
+            ids = [*prompt.ids, *completion]
             if len(ids) > CONTEXT or total >= wanted:
                 continue
             rows.append(np.array(ids, dtype=np.uint16))
@@ -70,6 +70,10 @@ def encode(samples: Iterable[Sample], tokenizer: Tokenizer, wanted: int) -> Shar
             total += len(ids)
     starts = np.cumsum([0, *(len(row) for row in rows)], dtype=np.int64)
     return Shard(tokens=np.concatenate(rows), starts=starts, prompts=np.array(prompts, dtype=np.int64))
+
+
+def _pieces(text: str, tokenizer: Tokenizer) -> list[int]:
+    return [token for piece in text.split(CUT) for token in tokenizer.encode(piece).ids]
 
 
 def save(shard: Shard, path: Path) -> None:

@@ -155,7 +155,7 @@ def analyse_sample(drawn: Drawn, rng: random.Random) -> Sample | None:
     )
 
 
-def _misleading(step: Step, rng: random.Random) -> str:
+def misleading_note(step: Step, rng: random.Random) -> str:
     """Return a note that names a step that is not at fault."""
     others = [p for p in TAKING[step.primitive.takes] if p.gives == step.primitive.gives and p != step.primitive]
     if not others:
@@ -179,7 +179,7 @@ def synthesise_sample(drawn: Drawn, rng: random.Random) -> Sample | None:
         elif angle == "alternatives" and rng.random() < 0.5:
             said = f"Wrong: {broken.wrong} Right: {_whole_plan(drawn)}"
         else:
-            said = _misleading(rng.choice(drawn.chain), rng)
+            said = misleading_note(rng.choice(drawn.chain), rng)
         notes.append(f"{angle}: {said}")
     return Sample(
         task="synthesise",
