@@ -118,9 +118,11 @@ package() {
     stamp package "$key"
 }
 
-image() { # the box for Docker; bubblewrap needs none
-    command -v docker >/dev/null && docker info >/dev/null 2>&1 || return 0
-    "$venv/bin/python" -m sandbox.image build
+image() { # what Docker makes boxes from; bubblewrap needs none
+    command -v docker >/dev/null && docker version >/dev/null 2>&1 || return 0
+    docker image inspect "$("$venv/bin/python" -m sandbox.image tag)" >/dev/null 2>&1 && return
+    say "a Docker engine answers: building the image of the sandbox"
+    "$venv/bin/python" -m sandbox.image build || say "going on without it: programs will run in bubblewrap"
 }
 
 environment
