@@ -8,6 +8,7 @@ vocabulary (1.4 ms for 152 000 tokens against 0.2 ms).
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import os
 from collections import deque
@@ -38,9 +39,12 @@ def _llama_cpp() -> Any:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("GGML_NO_BACKTRACE", "1")
     try:
+        from llama_cpp import _utils
         from llama_cpp import llama_cpp as library
     except (ImportError, OSError, RuntimeError) as error:
         raise ModelError(f"llama-cpp-python does not load ({error}): install it as the README says") from error
+    for never_closed in (_utils.outnull_file, _utils.errnull_file):
+        atexit.register(never_closed.close)
     library.llama_log_set(_log_callback(library), None)
     library.llama_backend_init()
     return library

@@ -1,0 +1,123 @@
+"""A header is read exactly, and a bad file gives one line, never a crash."""
+
+import contextlib
+import random
+import struct
+
+import pytest
+
+from inference.base import ModelError
+from inference.gguf_file import BrokenModelFileError, read_header
+from tests.inference.tiny_gguf import vocabulary, write_tiny_gguf
+
+
+def test_reads_what_the_writer_wrote(tiny_path):
+    header = read_header(tiny_path)
+    assert header.architecture == "qwen3"
+    assert header.context_length == 512
+    assert header.file_type == "ALL_F32"
+    assert header.text("general.name") == "tiny random"
+    assert [token.decode() for token in header.tokens] == vocabulary()
+    assert header.token_types[-5:] == (3, 3, 3, 4, 4)
+
+
+def test_counts_parameters(tiny_path):
+    from gguf import GGUFReader
+
+    assert read_header(tiny_path).parameters == sum(int(tensor.n_elements) for tensor in GGUFReader(tiny_path).tensors)
+
+
+def test_absent_keys_give_defaults(tiny_path):
+    header = read_header(tiny_path)
+    assert (header.text("no.such"), header.number("no.such", 7), header.number("general.name", 5)) == ("", 7, 5)
+
+
+def test_fingerprint_follows_the_weights(tmp_path, tiny_path):
+    same = write_tiny_gguf(tmp_path / "same.gguf")
+    other = write_tiny_gguf(tmp_path / "other.gguf", seed=8)
+    assert read_header(same).fingerprint == read_header(tiny_path).fingerprint != read_header(other).fingerprint
+
+
+def refuses(path, cause):
+    with pytest.raises(BrokenModelFileError, match=cause) as caught:
+        read_header(path)
+    assert isinstance(caught.value, ModelError)
+    assert "\n" not in str(caught.value)
+
+
+def test_refuses_a_missing_file(tmp_path):
+    refuses(tmp_path / "none.gguf", "does not exist: give the path")
+
+
+def test_refuses_a_folder(tmp_path):
+    refuses(tmp_path, "is a folder")
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [
+        pytest.param(b"", "is empty", id="empty"),
+        pytest.param(b"GG", "is not a GGUF file", id="two-bytes"),
+        pytest.param(b"just some text\n" * 9, "is not a GGUF file", id="text"),
+        pytest.param(b"GGUF" + struct.pack("<I", 1), "GGUF version 1", id="old-version"),
+        pytest.param(b"GGUF" + struct.pack(">I", 3), "GGUF version 50331648", id="big-endian"),
+        pytest.param(b"GGUF" + struct.pack("<I", 3), "is truncated", id="header-only"),
+        pytest.param(b"GGUF" + struct.pack("<IQQ", 3, 1 << 60, 1), "claims 1152921504606846976 tensors", id="tensors"),
+        pytest.param(b"GGUF" + struct.pack("<IQQ", 3, 1, 1 << 60), "metadata entries", id="entries"),
+        pytest.param(b"GGUF" + struct.pack("<IQQQ", 3, 0, 1, 1 << 62) + b"abc", "bytes in a string", id="key-length"),
+        pytest.param(
+            b"GGUF" + struct.pack("<IQQQ1sIIQ", 3, 0, 1, 1, b"k", 9, 4, 1 << 50), "array elements", id="array-length"
+        ),
+        pytest.param(b"GGUF" + struct.pack("<IQQQ1sI", 3, 0, 1, 1, b"k", 77), "unknown type 77", id="value-type"),
+        pytest.param(b"GGUF" + struct.pack("<IQQQ1sIIQ", 3, 0, 1, 1, b"k", 9, 9, 1), "unknown type 9", id="nested"),
+        pytest.param(b"GGUF" + struct.pack("<IQQ", 3, 0, 0), "names no architecture", id="no-architecture"),
+        pytest.param(
+            b"GGUF" + struct.pack("<IQQQ1sIQ", 3, 1, 0, 1, b"t", 1, 5) + struct.pack("<IQ", 999, 0),
+            "tensor of unknown type 999",
+            id="tensor-type",
+        ),
+        pytest.param(b"GGUF" + struct.pack("<IQQQ1sI", 3, 1, 0, 1, b"t", 9), "claims 9 dimensions", id="dimensions"),
+        pytest.param(
+            b"GGUF" + struct.pack("<IQQQ1sIQ", 3, 1, 0, 1, b"t", 1, 33) + struct.pack("<IQ", 8, 0),
+            "blocks of 32 do not divide",
+            id="ragged-row",
+        ),
+        pytest.param(
+            b"GGUF" + struct.pack("<IQQQ1sIQ", 3, 1, 0, 1, b"t", 1, 1 << 63) + struct.pack("<IQ", 0, 1 << 63),
+            "is truncated",
+            id="tensor-beyond-everything",
+        ),
+    ],
+)
+def test_refuses_damage(tmp_path, content, cause):
+    path = tmp_path / "bad.gguf"
+    path.write_bytes(content)
+    refuses(path, cause)
+
+
+@pytest.mark.parametrize("share", [0.001, 0.01, 0.1, 0.5, 0.9, 0.9999])
+def test_refuses_truncation_anywhere(tmp_path, tiny_path, share):
+    whole = tiny_path.read_bytes()
+    path = tmp_path / "short.gguf"
+    path.write_bytes(whole[: int(len(whole) * share)])
+    refuses(path, "is truncated")
+
+
+def test_refuses_doubled_token_text(tmp_path):
+    tokens = vocabulary()
+    tokens[70] = tokens[71]
+    refuses(write_tiny_gguf(tmp_path / "double.gguf", tokens=tokens), "same token text twice")
+
+
+def test_survives_random_damage(tmp_path, tiny_path):
+    """Any flipped header byte gives a header or the one error, nothing else."""
+    whole = bytearray(tiny_path.read_bytes())
+    path = tmp_path / "flipped.gguf"
+    draw = random.Random(3)
+    for _ in range(300):
+        at = draw.randrange(6_000)
+        kept, whole[at] = whole[at], draw.randrange(256)
+        path.write_bytes(whole)
+        whole[at] = kept
+        with contextlib.suppress(BrokenModelFileError):
+            read_header(path)
