@@ -114,7 +114,8 @@ package() {
     key=$(short_hash <pyproject.toml)
     up_to_date package "$key" && return
     say "installing ATLAS itself, editable, with the command $venv/bin/atlas"
-    "$venv/bin/python" -m pip install --quiet --no-deps --no-build-isolation --editable .
+    # Setuptools warns about a folder that is named like the package: here it is the package.
+    PYTHONWARNINGS=ignore "$venv/bin/python" -m pip install --quiet --no-deps --no-build-isolation --editable .
     stamp package "$key"
 }
 
