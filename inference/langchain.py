@@ -28,6 +28,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, Huma
 from inference.base import Completion, Message, ModelError, Profile, Request, Thinking
 from inference.decoding import Limits
 from inference.gguf_file import read_header
+from inference.llama import load_library
 from inference.scripted import approximate_tokens
 from inference.streamed import StreamedReply, joined
 from inference.thinking import marks_in
@@ -179,6 +180,7 @@ def chat_llama_cpp(
     header = read_header(path)
     name = header.text("general.name") or path.stem
     context = min(context_tokens, header.context_length or context_tokens)
+    load_library()
     with _OneLine(name):
         chat = _chat_llama_cpp_class()(
             model_path=str(path),

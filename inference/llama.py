@@ -30,7 +30,7 @@ _log: deque[str] = deque(maxlen=20)
 
 
 @cache
-def _llama_cpp() -> Any:
+def load_library() -> Any:
     """Import llama.cpp late, quiet, and with threads that sleep while they wait.
 
     Raises:
@@ -75,7 +75,7 @@ class LlamaContext:
         Raises:
             ModelError: llama.cpp refuses the file or the memory does not suffice.
         """
-        self._lib = _llama_cpp()
+        self._lib = load_library()
         self._model = self._context = None
         _log.clear()
         model_options = self._lib.llama_model_default_params()
@@ -102,7 +102,7 @@ class LlamaContext:
     @staticmethod
     def uses_gpu(gpu_layers: int) -> bool:
         """Say whether any layer goes to a GPU with this build of llama.cpp."""
-        return gpu_layers != 0 and bool(_llama_cpp().llama_supports_gpu_offload())
+        return gpu_layers != 0 and bool(load_library().llama_supports_gpu_offload())
 
     @property
     def first_token(self) -> tuple[int, ...]:

@@ -1,0 +1,217 @@
+"""An OpenAI-compatible server as a model, against a real HTTP server on loopback."""
+
+import logging
+import socket
+import time
+
+import pytest
+
+from inference.base import ContextOverflowError, Message, Model, ModelError, Request, Thinking
+from inference.openai_server import OpenAIServerModel
+from tests.inference.chat_server import ChatServer, delta, usage
+
+
+def say(*parts):
+    """Reply with these parts whatever is asked."""
+    return lambda body: [*parts, delta(finish="stop"), "[DONE]"]
+
+
+def ask(text="hi", **options):
+    return Request(messages=(Message(role="user", content=text),), **({"max_tokens": 16} | options))
+
+
+@pytest.fixture
+def serve():
+    """Start a server and open a model on it; both end with the test."""
+    running = []
+
+    def start(reply, *, open_options=None, **options):
+        server = ChatServer(reply, **options).__enter__()
+        running.append(server)
+        model = OpenAIServerModel(server.url, **(open_options or {}))
+        running.append(model)
+        return server, model
+
+    yield start
+    for one in reversed(running):
+        one.close() if isinstance(one, OpenAIServerModel) else one.__exit__()
+
+
+def test_text_tokens_and_stop(serve):
+    _, model = serve(say(delta("he"), delta("llo"), usage(11, 2)))
+    typed: Model = model
+    reply = typed.complete_many([ask()])[0]
+    assert (reply.text, reply.tokens, reply.prompt_tokens, reply.stop) == ("hello", 2, 11, "end")
+    assert reply.confidence is None
+
+
+def test_request_reaches_the_server(serve):
+    server, model = serve(say(delta("x")))
+    model.complete_many([ask(temperature=0.5, top_k=7, min_p=0.1, seed=9, stop=("END",))])
+    body = server.bodies[0]
+    assert body["messages"] == [{"role": "user", "content": "hi"}]
+    wanted = {"model": "org/small", "temperature": 0.5, "top_k": 7, "min_p": 0.1, "seed": 9, "stop": ["END"]}
+    assert body.items() >= wanted.items()
+    assert body["chat_template_kwargs"] == {"enable_thinking": False}
+
+
+def test_length_is_reported(serve):
+    _, model = serve(lambda body: [delta("cut", finish="length")])
+    assert model.complete_many([ask()])[0].stop == "length"
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param([delta(reasoning="hm m"), delta("yes!")], id="apart"),
+        pytest.param([delta("<think>hm m"), delta("</think>\n\nyes!")], id="marks"),
+    ],
+)
+def test_thinking_is_split_off(serve, parts):
+    _, model = serve(say(*parts, usage(3, 10)))
+    reply = model.complete_many([ask(thinking=Thinking(at_most=50))])[0]
+    assert (reply.thinking, reply.text, reply.thinking_tokens, reply.tokens) == ("hm m", "yes!", 5, 5)
+
+
+def test_thinking_beyond_its_cap_is_asked_again_without(serve):
+    def reply(body):
+        if body["chat_template_kwargs"]["enable_thinking"]:
+            return [delta(reasoning="hm ") for _ in range(1_000)]
+        return [delta("answer"), usage(5, 2), "[DONE]"]
+
+    server, model = serve(reply)
+    done = model.complete_many([ask(thinking=Thinking(at_most=12))])[0]
+    assert (done.text, done.stop) == ("answer", "end")
+    assert done.thinking.startswith("hm hm")
+    assert done.thinking_tokens == pytest.approx(12, abs=1)
+    assert [body["max_tokens"] for body in server.bodies] == [28, 16]
+
+
+def test_replies_keep_the_order_of_requests(serve):
+    def reply(body):
+        content = body["messages"][0]["content"]
+        return [0.2 if content == "a" else 0.0, delta(content.upper())]
+
+    _, model = serve(reply)
+    started = time.monotonic()
+    assert [done.text for done in model.complete_many([ask(letter) for letter in "abcd"])] == list("ABCD")
+    assert time.monotonic() - started < 2
+
+
+def test_deadline_keeps_what_was_written(serve):
+    _, model = serve(lambda body: [delta("so far"), 30.0, delta("never")])
+    reply = model.complete_many([ask()], deadline=time.monotonic() + 0.4)[0]
+    assert (reply.text, reply.stop) == ("so far", "deadline")
+
+
+def test_cancellation_breaks_off_the_stream(serve):
+    server, model = serve(lambda body: [delta("x") if at % 2 else 0.01 for at in range(4_000)])
+    seen = []
+    reply = model.complete_many(
+        [ask()], cancelled=lambda: len(seen) > 5, on_progress=lambda *progress: seen.append(progress)
+    )[0]
+    assert reply.stop == "cancelled"
+    assert 5 <= len(reply.text) < 50
+    assert server.broken_off.wait(10)
+
+
+def test_passed_deadline_asks_nothing(serve):
+    server, model = serve(say(delta("x")))
+    assert model.complete_many([ask()], deadline=0.0)[0].stop == "deadline"
+    assert server.bodies == []
+
+
+def test_strict_server_gets_standard_options_only(serve):
+    def refuse(body):
+        return (400, {"error": "unknown field min_p"}) if "min_p" in body else None
+
+    server, model = serve(say(delta("x")), refuse=refuse)
+    assert model.complete_many([ask()])[0].text == "x"
+    model.complete_many([ask()])
+    assert ["min_p" in body for body in server.bodies] == [True, False, False]
+
+
+def one_line(call, cause, kind=ModelError):
+    with pytest.raises(kind, match=cause) as caught:
+        call()
+    assert "\n" not in str(caught.value)
+
+
+def test_nothing_listens():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    one_line(lambda: OpenAIServerModel(f"http://127.0.0.1:{port}"), "no answer from the server at .*start it")
+
+
+def test_address_that_is_none():
+    one_line(lambda: OpenAIServerModel("http://"), "no answer from the server")
+
+
+@pytest.mark.parametrize(
+    ("refusal", "cause", "kind"),
+    [
+        pytest.param((500, {"error": "boom\nboom"}), "HTTP 500 .*boom", ModelError, id="500"),
+        pytest.param((401, {}), "refuses the key", ModelError, id="401"),
+        pytest.param((400, {"error": "exceeds the context"}), "does not fit", ContextOverflowError, id="overflow"),
+    ],
+)
+def test_refusals(serve, refusal, cause, kind):
+    _, model = serve(say(), refuse=lambda body: refusal)
+    one_line(lambda: model.complete_many([ask()]), cause, kind)
+
+
+def test_nonsense_in_the_stream(serve):
+    _, model = serve(lambda body: ["{not json"])
+    one_line(lambda: model.complete_many([ask()]), "sends no JSON")
+
+
+def test_one_failure_ends_the_whole_call_soon(serve):
+    def refuse(body):
+        return (500, {}) if body["messages"][0]["content"] == "bad" else None
+
+    _, model = serve(lambda body: [delta("x") if at % 2 else 0.02 for at in range(2_000)], refuse=refuse)
+    started = time.monotonic()
+    one_line(lambda: model.complete_many([ask("bad"), ask(), ask()]), "HTTP 500")
+    assert time.monotonic() - started < 5
+
+
+def test_key_is_sent_and_never_shown(serve, caplog):
+    caplog.set_level(logging.DEBUG)
+    _, model = serve(say(delta("x")), key="s3cret", open_options={"api_key": "s3cret"})
+    assert model.complete_many([ask()])[0].text == "x"
+    assert "s3cret" not in caplog.text + repr(model) + model.fingerprint + model.name
+
+
+def test_wrong_key_is_one_line():
+    with ChatServer(say(), key="right") as server:
+        one_line(lambda: OpenAIServerModel(server.url, api_key="wrong"), "refuses the key .*ATLAS_API_KEY")
+
+
+def test_model_is_found_by_name(serve):
+    models = ({"id": "a"}, {"id": "b", "max_model_len": 300})
+    _, model = serve(say(), models=models, open_options={"model": "b", "context_tokens": 999})
+    assert (model.name, model.context_tokens) == ("b", 300)
+
+
+def test_unknown_model_is_one_line():
+    with ChatServer(say()) as server:
+        one_line(lambda: OpenAIServerModel(server.url, model="none"), "no model 'none': it lists org/small")
+
+
+def test_llama_server_tells_context_and_template(serve):
+    props = {"default_generation_settings": {"n_ctx": 512}, "chat_template": "plain"}
+    _, model = serve(say(), props=props)
+    assert (model.context_tokens, model.can_think) == (512, False)
+
+
+def test_unknown_server_has_defaults(serve):
+    _, model = serve(say(), open_options={"context_tokens": 700})
+    assert (model.name, model.context_tokens, model.can_think) == ("small", 700, True)
+    assert model.count_tokens(ask("x" * 30).messages) == 14
+
+
+def test_closed_model_refuses(serve):
+    _, model = serve(say())
+    model.close()
+    one_line(lambda: model.complete_many([ask()]), "closed")
