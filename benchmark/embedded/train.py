@@ -17,18 +17,21 @@ import torch
 from tokenizers import Tokenizer
 
 from benchmark.embedded import dataset
+from benchmark.embedded.card import write_card
 from benchmark.embedded.dataset import Shard, sample_texts
 from benchmark.embedded.evaluate import EMBEDDED, evaluate
 from benchmark.embedded.export import write_gguf
-from benchmark.embedded.mix import SECOND_MIX, forced_marks, samples
+from benchmark.embedded.mix import FIRST_MIX, SECOND_MIX, forced_marks, samples
 from benchmark.embedded.network import Network, named_arrays
 from benchmark.embedded.on_policy import own_failures
+from benchmark.embedded.parity import reference
 from benchmark.embedded.samples import Sample
 from benchmark.embedded.sizes import Dimensions
 from benchmark.embedded.tokenizer import load_tokenizer, train_tokenizer
 from benchmark.embedded.training import Run, train
 
 WORK = Path("build/embedded")
+REFERENCE = Path("tests/benchmark/embedded/reference.json")
 TOKENIZER_SEED, TOKENIZER_SAMPLES = 0, 20_000
 FIRST_TOKENS = 10_500_000
 SECOND_TOKENS = 4_000_000
@@ -114,6 +117,10 @@ def main() -> None:
     second_stage(WORK)
     exit_test(WORK)
     shutil.copyfile(WORK / "second.gguf", EMBEDDED)
+    mixes = {"first": FIRST_MIX, "second": SECOND_MIX}
+    write_card(WORK, EMBEDDED, EMBEDDED.with_name("MODEL_CARD.md"), {"first": FIRST, "second": SECOND}, mixes)
+    text = json.dumps(reference(EMBEDDED, prepare_tokenizer(WORK)))
+    REFERENCE.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
