@@ -1,5 +1,6 @@
-"""Write the model card from what a training run left behind: logs, hashes, tables. Nothing in it is typed by hand but
-the words; a number that is not there is a number that was not measured.
+"""Write the model card from what a training run left behind: logs, hashes, tables.
+
+Nothing in it is typed by hand but the words; a number that is not there is a number that was not measured.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ ROWS = (
     "passes examples, fails hidden",
 )
 GROUPS = ("explicit", "vague", "depth 1", "depth 2", "depth 3", "depth 4")
+SELF_TESTS = ("raw self-tests", "confirmed self-tests")
+MEASURES = ("greedy", "first sample", "best by examples")
 CURVE_LINES = 12
 
 
@@ -53,42 +56,53 @@ def _minutes(log: list[dict[str, float]]) -> float:
 def _curve(log: list[dict[str, float]]) -> str:
     every = max(1, len(log) // CURVE_LINES)
     kept = [line for i, line in enumerate(log) if (i + 1) % every == 0 or i + 1 == len(log)]
-    rows = [f"| {line['batch']:.0f} of {line['of']:.0f} | {line['answer_loss']:.3f} |" for line in kept]
-    return "\n".join(["| batch | answer loss, nats per token |", "| --- | --- |", *rows])
+    rows = [_row(f"{line['batch']:.0f} of {line['of']:.0f}", f"{line['answer_loss']:.3f}") for line in kept]
+    return "\n".join([*_head("batch", "answer loss, nats per token"), *rows])
+
+
+def _row(*cells: object) -> str:
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def _head(*cells: object) -> list[str]:
+    return [_row(*cells), _row(*["---"] * len(cells))]
 
 
 def _table(tables: Mapping[str, dict[str, Any]]) -> str:
-    head = [f"| per cent (95 % interval) | {' | '.join(f'{name}, n={t["problems"]}' for name, t in tables.items())} |"]
-    rule = [f"| --- |{' --- |' * len(tables)}"]
-    rows = [f"| {row} | {' | '.join(triple(t[row]) for t in tables.values())} |" for row in ROWS]
-    for kind in ("raw self-tests", "confirmed self-tests"):
-        cells = [
-            f"{triple(t[kind]['right'])} of {t[kind]['kept']}" if "right" in t[kind] else "none"
-            for t in tables.values()
-        ]
-        rows.append(f"| {kind}: right | {' | '.join(cells)} |")
+    made = list(tables.values())
+    columns = [f"{name}, n={table['problems']}" for name, table in tables.items()]
+    rows = [_row(row, *(triple(table[row]) for table in made)) for row in ROWS]
+    rows += [_row(f"{kind}: right", *(_tests(table[kind]) for table in made)) for kind in SELF_TESTS]
     for group in GROUPS:
-        for measure in ("greedy", "first sample", "best by examples"):
-            cells = [f"{triple(t[group][measure])}, n={t[group]['n']}" if group in t else "–" for t in tables.values()]
-            if cells != ["–"] * len(tables):
-                rows.append(f"| {group}: {measure} | {' | '.join(cells)} |")
-    return "\n".join(head + rule + rows)
+        if any(group in table for table in made):
+            rows += [_row(f"{group}: {m}", *(_cell(table, group, m) for table in made)) for m in MEASURES]
+    return "\n".join([*_head("per cent (95 % interval)", *columns), *rows])
+
+
+def _tests(found: Mapping[str, Any]) -> str:
+    return f"{triple(found['right'])} of {found['kept']}" if "right" in found else "none"
+
+
+def _cell(table: Mapping[str, Any], group: str, measure: str) -> str:
+    return f"{triple(table[group][measure])}, n={table[group]['n']}" if group in table else "–"
 
 
 def _shards(work: Path) -> str:
     rows = []
     for name in ("first", "second", "own"):
         shard = load(work / f"{name}.npz")
-        rows.append(f"| {name} | {len(shard)} | {int(shard.starts[-1])} | `{shard.sha256}` |")
-    return "\n".join(["| shard | samples | tokens | SHA-256 |", "| --- | --- | --- | --- |", *rows])
+        rows.append(_row(name, len(shard), int(shard.starts[-1]), f"`{shard.sha256}`"))
+    return "\n".join([*_head("shard", "samples", "tokens", "SHA-256"), *rows])
 
 
 def _mix(mixes: Mapping[str, Mapping[str, float]]) -> str:
     tasks = list(next(iter(mixes.values())))
-    rows = [
-        f"| {task} | {' | '.join(f'{mix[task] / sum(mix.values()):.3f}' for mix in mixes.values())} |" for task in tasks
-    ]
-    return "\n".join([f"| share of samples | {' | '.join(mixes)} |", f"| --- |{' --- |' * len(mixes)}", *rows])
+    rows = [_row(task, *(f"{mix[task] / sum(mix.values()):.3f}" for mix in mixes.values())) for task in tasks]
+    return "\n".join([*_head("share of samples", *mixes), *rows])
+
+
+def _run(name: str, run: Run, log: list[dict[str, float]]) -> str:
+    return f"- {name}: {log[-1]['of']:.0f} batches, {_minutes(log):.0f} minutes of wall time; {asdict(run)}"
 
 
 def _commit() -> str:
@@ -119,10 +133,7 @@ def write_card(
         commit=_commit(),
         shards=_shards(work),
         mix=_mix(mixes),
-        runs="\n".join(
-            f"- {name}: {logs[name][-1]['of']:.0f} batches, {_minutes(logs[name]):.0f} minutes of wall time; {asdict(run)}"
-            for name, run in runs.items()
-        ),
+        runs="\n".join(_run(name, run, logs[name]) for name, run in runs.items()),
         curves="\n\n".join(f"### {name}\n\n{_curve(log)}" for name, log in logs.items()),
         table=_table(tables),
         seed=tables["held_out"]["seed"],
