@@ -213,7 +213,7 @@ def _execution(request: dict[str, Any], header: dict[str, Any], body: bytes) -> 
         BoxDiedError: the answer has another shape than the runner gives it.
     """
     try:
-        sizes = [int(size) for size in header["sizes"]]
+        sizes = _sizes(header["sizes"], 3 if request["entry_point"] else 2, len(body))
         numbers = {name: float(header[name]) for name in ("code", "cpu_s", "wall_s", "peak_kb", "oom_kills")}
         ended = _ENDED[header["ended"]]
         bool(header["dirty"])
@@ -240,6 +240,12 @@ def _execution(request: dict[str, Any], header: dict[str, Any], body: bytes) -> 
         wall_s=numbers["wall_s"],
         peak_mb=numbers["peak_kb"] / 1024,
     )
+
+
+def _sizes(sizes: list[int], count: int, total: int) -> list[int]:
+    if len(sizes) != count or min(sizes) < 0 or sum(sizes) != total:
+        raise ValueError("pieces of another number or size")
+    return sizes
 
 
 def _value(data: bytes) -> tuple[str, str]:

@@ -47,12 +47,12 @@ class Pool:
         """
         with self._changed:
             self._failure = None
-            self._changed.notify_all()
             while True:
                 if self._closed:
                     raise SandboxUnavailableError("the sandbox is closed: open a new one")
-                if box := self._next_alive():
-                    self._changed.notify_all()
+                box = self._next_alive()
+                self._changed.notify_all()
+                if box:
                     return box
                 if self._failure:
                     raise SandboxUnavailableError(str(self._failure)) from self._failure

@@ -1,7 +1,7 @@
 """Runs inside the box: see, measure, kill and bury every process of it.
 
-Limits: standard library only. Outside a PID namespace (in the runner's own tests) only the program's process group can
-be killed, so a daemon would survive there; in a box nothing does.
+Limits: standard library only. Outside a PID namespace (in the runner's own tests) only the program itself is watched,
+and its process group killed, so a daemon would survive there; in a box nothing does.
 """
 
 # Every box pays for the import of pathlib.
@@ -18,9 +18,10 @@ _REAP_S = 5.0
 _INODE_BYTES = 1024
 
 
-def _processes() -> Iterator[int]:
-    me = os.getpid()
-    return (int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != me)
+def _processes(program: int) -> Iterator[int]:
+    if os.getpid() != 1:
+        return iter((program,))
+    return (int(name) for name in os.listdir("/proc") if name.isdigit() and name != "1")
 
 
 def _read(path: str) -> str:
@@ -32,10 +33,10 @@ def _read(path: str) -> str:
         return ""
 
 
-def usage_of_all() -> tuple[float, int]:
+def usage_of_all(program: int) -> tuple[float, int]:
     """Return CPU seconds and resident bytes of all processes of the box but this one."""
     ticks = pages = 0
-    for pid in _processes():
+    for pid in _processes(program):
         fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
         if fields:
             ticks += sum(int(field) for field in fields[11:15])
@@ -43,10 +44,10 @@ def usage_of_all() -> tuple[float, int]:
     return ticks / os.sysconf("SC_CLK_TCK"), pages * resource.getpagesize()
 
 
-def proportional_bytes() -> int:
+def proportional_bytes(program: int) -> int:
     """Return the same memory with shared pages counted once; processes that hide their maps count in full."""
     total = 0
-    for pid in _processes():
+    for pid in _processes(program):
         shared_once = [line for line in _read(f"/proc/{pid}/smaps_rollup").splitlines() if line.startswith("Pss:")]
         statm = _read(f"/proc/{pid}/statm").split()
         if shared_once:
@@ -77,7 +78,8 @@ def files_bytes(directories: list[int]) -> int:
 class Watch:
     """Why a test must be ended: its wall clock, or the CPU or memory of all its processes and files together."""
 
-    def __init__(self, directories: list[int], *, wall_s: float, cpu_s: float, memory_bytes: int) -> None:
+    def __init__(self, program: int, directories: list[int], *, wall_s: float, cpu_s: float, memory_bytes: int) -> None:
+        self._program = program
         self._directories = directories
         self._files_before = files_bytes(directories)
         self._started = self._looked = time.monotonic()
@@ -97,9 +99,9 @@ class Watch:
             return "deadline"
         if now - self._looked < TICK_S:
             return ""
-        cpu_s, resident = usage_of_all()
+        cpu_s, resident = usage_of_all(self._program)
         if resident > self._memory_bytes:
-            resident = proportional_bytes()
+            resident = proportional_bytes(self._program)
         self._looked = time.monotonic()
         resident += max(0, files_bytes(self._directories) - self._files_before)
         self.peak_bytes = max(self.peak_bytes, resident)

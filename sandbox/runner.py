@@ -241,8 +241,8 @@ class Runner:
         captures = [Capture(request["output_bytes"]), Capture(_STDERR_TAIL, tail=True)]
         captures += [Capture(request["output_bytes"])] if entry else []
         before = oom_kills()
-        watch = Watch(self._wiped, **{key: request[key] for key in ("wall_s", "cpu_s", "memory_bytes")})
         pid = _start(request, command, [stdin, *(capture.write_end() for capture in captures)])
+        watch = Watch(pid, self._wiped, **{key: request[key] for key in ("wall_s", "cpu_s", "memory_bytes")})
         for capture in captures:
             capture.keep_reading_only()
         ended = _wait(pid, captures, watch)

@@ -1,0 +1,200 @@
+"""The runner as a plain process, without any box: frames, caps, clocks, wiping. Runs anywhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from sandbox.runner import SCHEMA, wipe
+
+ROOT = Path(__file__).parents[2]
+START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from sandbox.runner import main; main(sys.argv[1:])"
+HEAD = struct.Struct(">II")
+
+
+class PlainRunner:
+    def __init__(self, work: Path):
+        harness = str(ROOT / "sandbox" / "harness.py")
+        command = [sys.executable, "-I", "-S", "-B", "-c", START, str(ROOT), harness, str(work)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def send(self, header, body=b""):
+        text = json.dumps(header).encode()
+        self.process.stdin.write(HEAD.pack(len(text), len(body)) + text + body)
+        self.process.stdin.flush()
+
+    def receive(self):
+        header_size, body_size = HEAD.unpack(self.process.stdout.read(HEAD.size))
+        return json.loads(self.process.stdout.read(header_size)), self.process.stdout.read(body_size)
+
+    def test(self, source, stdin=b"", **changes):
+        source = source.encode()
+        request = {
+            **{
+                "kind": "test",
+                "nonce": "n",
+                "entry_point": "",
+                "cpu_s": 5.0,
+                "wall_s": 20.0,
+                "source_bytes": len(source),
+            },
+            **{"memory_bytes": 1 << 40, "output_bytes": 1000, "rlimits": {"CORE": 0, "NOFILE": 256}},
+            **changes,
+        }
+        self.send(request, source + stdin)
+        header, body = self.receive()
+        pieces = []
+        for size in header["sizes"]:
+            pieces.append(body[:size])
+            body = body[size:]
+        assert body == b""
+        return header, pieces
+
+
+@pytest.fixture
+def runner(tmp_path):
+    plain = PlainRunner(tmp_path)
+    yield plain
+    plain.process.stdin.close()
+    assert plain.process.wait(10) == 0
+    plain.process.stdout.close()
+
+
+def test_hello_repeats_the_nonce(runner):
+    runner.send({"kind": "hello", "nonce": "abc"})
+    header, body = runner.receive()
+    assert header["nonce"] == "abc"
+    assert header["schema"] == SCHEMA
+    assert body == b""
+
+
+def test_reports_facts_of_a_good_program(runner):
+    header, (stdout, stderr) = runner.test("import sys\nprint(sys.stdin.read() * 2)\nsys.stderr.write('note')", b"ab")
+    assert (header["ended"], header["code"], header["dirty"], header["left"]) == ("exit", 0, False, 0)
+    assert (stdout, stderr) == (b"abab\n", b"note")
+    assert 0 < header["cpu_s"] < 5
+    assert header["peak_kb"] > 1000
+
+
+def test_remembers_the_source_and_rewrites_it(runner):
+    runner.test("print(input()); open('main.py', 'w').write('print(666)')", b"1\n")
+    assert runner.test("", b"2\n", source_bytes=0)[1][0] == b"2\n"
+
+
+def test_keeps_output_up_to_the_cap(runner):
+    header, (stdout, _) = runner.test("import sys\nwhile True: sys.stdout.write('x' * 1000)")
+    assert (header["ended"], stdout) == ("output", b"x" * 1000)
+    assert runner.test("print('y' * 999)")[1][0] == b"y" * 999 + b"\n"
+    assert runner.test("print('y' * 1000)")[0]["ended"] == "output"
+
+
+def test_keeps_the_end_of_the_error_output(runner):
+    _, (_, stderr) = runner.test("import sys\nsys.stderr.write('a' * 100_000 + 'end')")
+    assert len(stderr) == 4096
+    assert stderr.endswith(b"aend")
+
+
+def test_wall_clock_ends_a_sleeper(runner):
+    header, (stdout, _) = runner.test("print('here', flush=True)\nimport time; time.sleep(60)", wall_s=0.5)
+    assert (header["ended"], stdout) == ("deadline", b"here\n")
+    assert 0.5 <= header["wall_s"] < 5
+
+
+def test_cpu_clock_ends_a_spinner(runner):
+    header, _ = runner.test("while True: pass", cpu_s=0.3)
+    assert header["ended"] == "cpu"
+    assert 0.25 <= header["cpu_s"] < 1
+
+
+def test_memory_watch_ends_a_hog(runner):
+    header, _ = runner.test("x = b'x' * (200 << 20)\nimport time; time.sleep(60)", memory_bytes=50 << 20)
+    assert header["ended"] == "memory"
+
+
+def test_signals_and_exit_codes_are_told_apart(runner):
+    assert runner.test("import sys; sys.exit(7)")[0]["code"] == 7
+    assert runner.test("import os; os.kill(os.getpid(), 11)")[0]["code"] == -11
+    assert runner.test("import os; os.abort()")[0]["code"] == -6
+
+
+def test_the_end_is_the_programs_not_the_pipes(runner):
+    header, (stdout, _) = runner.test("import os\nif os.fork() == 0:\n  import time; time.sleep(60)\nprint('done')")
+    assert (header["ended"], stdout) == ("exit", b"done\n")
+    assert header["wall_s"] < 10
+    header, _ = runner.test("import os, time\nos.close(1); os.close(2); time.sleep(0.2)")
+    assert (header["ended"], header["code"]) == ("exit", 0)
+
+
+def test_function_mode_returns_a_value_apart_from_the_output(runner):
+    _, pieces = runner.test("def f(x):\n  print('noise')\n  return (x, None)", b"[[1]]", entry_point="f")
+    assert pieces[2] == b'{"tuple":[[1],null]}'
+
+
+def test_function_mode_hides_the_arguments_stream(runner):
+    _, pieces = runner.test("import sys\ndef f(x): return sys.stdin.read()", b"[1]", entry_point="f")
+    assert pieces[2] == b'""'
+
+
+def test_nothing_of_this_process_is_inherited(runner):
+    _, (stdout, _) = runner.test("import os\nprint(sorted(os.environ), sorted(os.listdir('/proc/self/fd')))")
+    names = "['HOME', 'LANG', 'OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'PATH', 'PYTHONHASHSEED', 'TZ']"
+    assert stdout.decode() == f"{names} ['0', '1', '2', '3']\n"
+
+
+def test_sets_of_texts_come_in_one_order(runner):
+    source = "print({'a', 'b', 'c', 'd', 'e', 'f', 'g'})"
+    assert len({bytes(runner.test(source)[1][0]) for _ in range(3)}) == 1
+
+
+def test_the_working_directory_is_wiped(runner, tmp_path):
+    header, _ = runner.test(
+        "import os\nos.makedirs('a/b/c'); open('a/b/f', 'w'); os.symlink('/etc', 'l'); os.chmod('a', 0)"
+    )
+    assert not header["dirty"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_wiped_is_called_dirty(runner):
+    source = "import os\nfor _ in range(100):\n  os.mkdir('d'); os.chdir('d')"
+    assert runner.test(source)[0]["dirty"]
+
+
+def test_hanging_up_ends_runner_and_program(tmp_path):
+    plain = PlainRunner(tmp_path)
+    header = {"kind": "test", "nonce": "n", "entry_point": "", "cpu_s": 50.0, "wall_s": 60.0, "source_bytes": 0}
+    source = b"import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(60)"
+    header |= {"memory_bytes": 1 << 40, "output_bytes": 10, "rlimits": {}, "source_bytes": len(source)}
+    plain.send(header, source)
+    deadline = time.monotonic() + 10
+    while not (pid := (tmp_path / "pid").read_text() if (tmp_path / "pid").exists() else ""):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    plain.process.stdin.close()
+    assert plain.process.wait(5) == 0
+    plain.process.stdout.close()
+    while Path(f"/proc/{pid}").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_wiping_follows_no_link(tmp_path):
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "file").write_text("here")
+    box = tmp_path / "box"
+    box.mkdir()
+    (box / "link").symlink_to(kept)
+    fd = os.open(box, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        assert wipe(fd)
+    finally:
+        os.close(fd)
+    assert (kept / "file").read_text() == "here"
+    assert list(box.iterdir()) == []
