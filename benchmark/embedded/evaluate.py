@@ -127,8 +127,10 @@ def _precision(results: list[ProblemResult], *, confirmed: bool) -> dict[str, ob
         return {"kept": 0}
     rng = np.random.default_rng(0)
     drawn = rng.integers(0, len(rows), (RESAMPLES, len(rows)))
-    low, high = np.percentile(right[drawn].sum(axis=1) / np.maximum(1, kept[drawn].sum(axis=1)) * 100, [2.5, 97.5])
-    share = right.sum() / kept.sum() * 100
+    totals = kept[drawn].sum(axis=1)
+    shares = right[drawn].sum(axis=1)[totals > 0] / totals[totals > 0] * 100
+    low, high = np.percentile(shares, [2.5, 97.5])
+    share = float(right.sum() / kept.sum() * 100)
     return {"kept": int(kept.sum()), "right": (round(share, 1), round(float(low), 1), round(float(high), 1))}
 
 
