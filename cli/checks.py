@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import platform
 import shutil
 import sys
@@ -15,6 +16,9 @@ from nodes.settings import SandboxName, Settings
 from sandbox.base import SandboxUnavailableError
 
 LEAST_DISK_MB = 1000
+DOCKER_SANDBOX = "Docker sandbox"
+BUBBLEWRAP_SANDBOX = "bubblewrap sandbox"
+START_DOCKER = "sh deploy/docker-engine.sh"
 _NAMESPACE_SWITCHES = {
     "/proc/sys/user/max_user_namespaces": "0",
     "/proc/sys/kernel/unprivileged_userns_clone": "0",
@@ -37,15 +41,14 @@ class Check:
 def python_version() -> Check:
     """Look at the interpreter that runs this."""
     ok = sys.version_info >= (3, 11)
-    return Check(
-        name="Python", ok=ok, detail=platform.python_version(), mend="" if ok else "apt-get install python3.11"
-    )
+    mend = "" if ok else as_root("apt-get install python3.11")
+    return Check(name="Python", ok=ok, detail=platform.python_version(), mend=mend)
 
 
 def compiler() -> Check:
     """Look for what builds llama.cpp; needed once."""
     found = shutil.which("c++")
-    mend = "" if found else "apt-get install g++"
+    mend = "" if found else as_root("apt-get install g++")
     return Check(name="C++ compiler", ok=bool(found), detail=found or "none; needed to build llama.cpp", mend=mend)
 
 
@@ -87,15 +90,40 @@ def model_file(settings: Settings) -> Check:
 
 
 def docker() -> Check:
-    """Let the Docker sandbox run its own preflight, in a real box."""
-    return _sandbox("docker", "Docker sandbox", "bash deploy/docker-engine.sh && make image")
+    """Ask the engine, then let the Docker sandbox run its own preflight in a real box (it needs the image)."""
+    refusal = _engine_refusal()
+    if refusal is None:
+        return _sandbox("docker", DOCKER_SANDBOX, "make image")
+    mend = "sudo usermod -aG docker $USER && newgrp docker" if "Permission denied" in refusal else START_DOCKER
+    return Check(name=DOCKER_SANDBOX, ok=False, detail=f"no Docker engine answers ({refusal})", mend=as_root(mend))
 
 
 def bubblewrap() -> Check:
     """Let the bubblewrap sandbox run its own self-test, in a real box."""
     installed = shutil.which("bwrap") is not None
     mend = "sysctl kernel.apparmor_restrict_unprivileged_userns=0" if installed else "apt-get install bubblewrap"
-    return _sandbox("bubblewrap", "bubblewrap sandbox", mend)
+    return _sandbox("bubblewrap", BUBBLEWRAP_SANDBOX, as_root(mend))
+
+
+def as_root(command: str) -> str:
+    """Return the command as this user has to type it."""
+    return command if os.geteuid() == 0 or command.startswith("sudo ") else f"sudo {command}"
+
+
+def _engine_refusal() -> str | None:
+    """Return why no Docker engine answers, or None when one does."""
+    from docker import from_env
+    from docker.errors import DockerException
+
+    try:
+        client = from_env(timeout=10)
+        try:
+            client.ping()
+        finally:
+            client.close()
+    except DockerException as error:
+        return str(error)
+    return None
 
 
 def _sandbox(choice: SandboxName, name: str, mend: str) -> Check:
@@ -114,7 +142,7 @@ def user_namespaces() -> Check:
         path = Path(file)
         if path.exists() and path.read_text(encoding="ascii").strip() == closed:
             switch = file.removeprefix("/proc/sys/").replace("/", ".")
-            mend = f"sysctl {switch}={'0' if closed == '1' else '10000'}"
+            mend = as_root(f"sysctl {switch}={'0' if closed == '1' else '10000'}")
             return Check(name="user namespaces", ok=False, detail=f"closed by {switch}={closed}", mend=mend)
     return Check(name="user namespaces", ok=True, detail="open to ordinary users")
 
@@ -146,9 +174,7 @@ def can_solve(checks: list[Check]) -> bool:
     """Whether what is there is enough: Python, an engine, a model, and one of the two sandboxes."""
     fine = {check.name for check in checks if check.ok}
     has_model = bool(fine & {"model", "embedded model"})
-    return (
-        has_model and {"Python", "llama-cpp-python"} <= fine and bool(fine & {"Docker sandbox", "bubblewrap sandbox"})
-    )
+    return has_model and {"Python", "llama-cpp-python"} <= fine and bool(fine & {DOCKER_SANDBOX, BUBBLEWRAP_SANDBOX})
 
 
 def _built_for_cuda() -> bool:
