@@ -113,12 +113,16 @@ def _solve(options: SolveOptions, opener: Opener) -> int:
             progress.say(line)
         found = _search(solver, problem, progress, EventLog(log, problem))
     if found.answer is None:
-        if found.failure:
-            raise found.failure
-        raise KeyboardInterrupt
-    if settings.approve and found.answer.code and not found.interrupted:
-        found = replace(found, answer=_approved(found.answer))
-    return _deliver(found, settings, options)
+        raise found.failure or KeyboardInterrupt
+    answer = found.answer
+    if settings.approve and answer.code and not found.interrupted:
+        answer = _approved(answer)
+    _deliver(answer, found.failure, settings, options)
+    if found.failure and wants_tracebacks():
+        raise found.failure
+    if found.failure:
+        return int(exit_code(found.failure))
+    return SIGNALLED + found.interrupted if found.interrupted else int(outcome(answer))
 
 
 def _check(options: SolveOptions, settings: Settings) -> None:
@@ -176,24 +180,16 @@ def _approved(answer: Answer) -> Answer:
     return replace(answer, approved=typer.confirm("Release this answer?", err=True))
 
 
-def _deliver(found: _Found, settings: Settings, options: SolveOptions) -> int:
-    """Print and save an answer; return the exit code."""
-    answer = found.answer
-    if answer is None:
-        raise ValueError("there is no answer to deliver")
-    message = one_line(found.failure) if found.failure else None
+def _deliver(answer: Answer, failure: Exception | None, settings: Settings, options: SolveOptions) -> None:
+    """Print and save an answer, and say what broke on the way to it."""
     if options.json:
-        print(as_json(answer, settings, message))
-    elif answer.approved is None:
+        print(as_json(answer, settings, one_line(failure) if failure else None))
+    elif answer.approved is not False:
         show(answer, Console(highlight=False))
     if options.save and answer.code and answer.approved is not False:
         _save(answer.code, options.save)
-    if found.failure:
-        if wants_tracebacks():
-            raise found.failure
-        _complain(one_line(found.failure))
-        return int(exit_code(found.failure))
-    return SIGNALLED + found.interrupted if found.interrupted else int(outcome(answer))
+    if failure:
+        _complain(one_line(failure))
 
 
 def _save(code: str, path: Path) -> None:
