@@ -34,7 +34,7 @@ _LEAST_ROOM = 16
 _MOST_CHARACTERS_PER_TOKEN = 256
 _CPU_SEGMENT, _GPU_SEGMENT = 128, 512
 _LOCK_POLL_SECONDS = 0.05
-_CONTROL, _USER_DEFINED = 3, 4
+_UNKNOWN, _CONTROL, _USER_DEFINED = 2, 3, 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,7 +272,7 @@ def _special_texts(header: GgufHeader) -> tuple[str, ...]:
     for token, kind in zip(header.tokens, header.token_types, strict=False):
         text = token.decode("utf-8", "replace")
         marked = text[:1] in {"<", "["} and text[-1:] in {">", "]"} and len(text) > 2
-        if kind == _CONTROL or (kind == _USER_DEFINED and marked):
+        if kind in {_UNKNOWN, _CONTROL} or (kind == _USER_DEFINED and marked):
             texts.append(text)
     return tuple(texts)
 

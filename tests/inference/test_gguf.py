@@ -264,6 +264,11 @@ def test_file_without_template_gets_chatml(open_tiny, hello):
     assert len(one(model, hello).text) > 0
 
 
+@pytest.mark.parametrize("lead", ["", "{{- bos_token }}"])
+def test_first_token_stands_once(open_tiny, model, hello, lead):
+    assert open_tiny(add_bos=True, template=lead + TEMPLATE).count_tokens(hello) == model.count_tokens(hello) + 1
+
+
 def test_failing_template_is_one_line(open_tiny, hello):
     with pytest.raises(ModelError, match="not today"):
         open_tiny(template="{{ raise_exception('not today') }}").count_tokens(hello)

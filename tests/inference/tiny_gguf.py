@@ -46,12 +46,14 @@ def write_tiny_gguf(
     seed: int = 7,
     boost: dict[str, float] | None = None,
     metadata: dict[str, str] | None = None,
+    add_bos: bool = False,
 ) -> Path:
     """Write the model; `boost` makes tokens more likely by giving them a share of one common direction."""
     tokens = tokens if tokens is not None else vocabulary()
     writer = gguf.GGUFWriter(path, "qwen3")
     _write_shape(writer, context, len(tokens))
     _write_tokenizer(writer, tokens, template)
+    writer.add_add_bos_token(add_bos)
     for key, value in (metadata or {}).items():
         writer.add_string(key, value)
     for name, array in _weights(tokens, seed, boost or {}).items():
@@ -88,7 +90,6 @@ def _write_tokenizer(writer: gguf.GGUFWriter, tokens: list[str], template: str |
     writer.add_token_merges([" ".join(pair) for pair in WORDS])
     writer.add_bos_token_id(tokens.index("<|endoftext|>"))
     writer.add_eos_token_id(end)
-    writer.add_add_bos_token(False)
     if template is not None:
         writer.add_chat_template(template)
 
