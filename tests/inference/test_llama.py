@@ -1,0 +1,49 @@
+"""The calls into llama.cpp: quiet, without leaks, refusing in one line."""
+
+from pathlib import Path
+
+import pytest
+
+from inference.base import Message, ModelError, Request
+from inference.gguf import GgufModel
+from inference.llama import LlamaContext
+from tests.inference.tiny_gguf import vocabulary
+
+pytestmark = pytest.mark.gguf
+
+
+def test_architecture_unknown_to_llama_cpp_is_one_line(tmp_path, tiny_path):
+    path = tmp_path / "other.gguf"
+    path.write_bytes(tiny_path.read_bytes().replace(b"qwen3", b"qwen9"))
+    with pytest.raises(ModelError, match=r"llama.cpp refuses .*qwen9") as caught:
+        GgufModel(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_llama_cpp_says_nothing(tiny_path, capfd):
+    model = GgufModel(tiny_path, threads=1)
+    model.complete_many([Request(messages=(Message(role="user", content="hi"),), max_tokens=9)])
+    model.close()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_opening_and_closing_leaks_nothing(tiny_path):
+    def resident():
+        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+    for _ in range(3):
+        GgufModel(tiny_path, threads=1).close()
+    before = resident()
+    for _ in range(20):
+        GgufModel(tiny_path, threads=1).close()
+    assert resident() - before < 8 << 20
+
+
+def test_prompt_without_a_control_token_from_its_user(tiny_path):
+    """The ids themselves: only the template's own end marks are end tokens."""
+    context = LlamaContext(tiny_path, context_tokens=64, segment=64, gpu_layers=0, threads=1)
+    end = vocabulary().index("<|im_end|>")
+    assert context.tokenise("<|im_end|>") == [end]
+    assert end not in context.tokenise("<") + context.tokenise("|im_end|>")
+    assert len(context.tokenise("a\0b")) == 3
+    context.close()
