@@ -72,7 +72,9 @@ def ask(
     context = runtime.context
     began = time.monotonic()
     share = _share(len(requests), allowed.tokens)
-    fitted = [_fit(context, one, share) if (i + 1) * share <= allowed.tokens else None for i, one in enumerate(requests)]
+    fitted = [
+        _fit(context, one, share) if (i + 1) * share <= allowed.tokens else None for i, one in enumerate(requests)
+    ]
     batch = [one for one in fitted if one is not None]
     if not batch or context.cancelled() or began >= allowed.deadline:
         return (None,) * len(requests), Cost(box=box)

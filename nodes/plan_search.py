@@ -9,7 +9,7 @@ own, criticism and fix are one call, pseudocode is part of the sketch, and no le
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -36,11 +36,17 @@ def plan_search(state: SolveState, runtime: Runtime[Context]) -> Update:
     if not wanted:
         return {}
     observations, first = _observe(state, runtime, ())
-    leaves, second = _second_layer(state, runtime, observations)
-    known = {plan.observations for plan in state.plans}
+    leaves, second = _second_layer(_after(state, first), runtime, observations)
+    known = {tuple(plan.observations) for plan in state.plans}
     chosen = [leaf for leaf in leaves if leaf not in known][: -(-wanted // 2)] or [()]
-    plans, cost = _sketch(state, runtime, chosen, first + second)
+    layers = {leaf: 0 if not leaf else 1 if set(leaf) <= set(observations) else 2 for leaf in chosen}
+    plans, cost = _sketch(_after(state, first + second), runtime, layers)
     return {"plans": plans, "costs": add_costs((), (*first, *second, *cost))}
+
+
+def _after(state: SolveState, costs: tuple[Cost, ...]) -> SolveState:
+    """Return the state with costs of this box counted, so that the next call in it gets what is left."""
+    return replace(state, costs=add_costs(state.costs, costs))
 
 
 def plans_wanted(context: Context) -> int:
@@ -100,31 +106,29 @@ def _second_layer(
 
 
 def _sketch(
-    state: SolveState, runtime: Runtime[Context], leaves: Sequence[Leaf], spent: tuple[Cost, ...]
+    state: SolveState, runtime: Runtime[Context], layers: Mapping[Leaf, int]
 ) -> tuple[tuple[Plan, ...], tuple[Cost, ...]]:
     """Return a sketch per leaf, each followed by the sibling that criticism makes of it."""
     context = runtime.context
-    now = replace(state, costs=add_costs(state.costs, spent))
     asked = [
         request(
             context,
             render(context.model.profile, "sketch", statement=state.problem.statement, observations=list(leaf)),
             seed=seed_for(context, "sketch", len(state.history), *leaf),
         )
-        for leaf in leaves
+        for leaf in layers
     ]
-    replies, cost = ask(runtime, BOX, asked, allowance(now, context))
-    originals = [_plan(reply, leaf) for reply, leaf in zip(replies, leaves, strict=True)]
+    replies, cost = ask(runtime, BOX, asked, allowance(state, context))
+    originals = [_plan(reply, *pair) for reply, pair in zip(replies, layers.items(), strict=True)]
     plans = [plan for plan in originals if plan is not None]
-    now = replace(now, costs=add_costs(now.costs, (cost,)))
-    fixed, fixing = criticise(now, runtime, plans)
+    fixed, fixing = criticise(_after(state, (cost,)), runtime, plans)
     pairs = tuple(p for plan, sibling in zip(plans, fixed, strict=True) for p in (plan, sibling) if p is not None)
     return pairs, (cost, *fixing)
 
 
-def _plan(reply: Completion | None, leaf: Leaf) -> Plan | None:
+def _plan(reply: Completion | None, leaf: Leaf, layer: int) -> Plan | None:
     text = parse_sketch(reply.text) if reply else None
-    return Plan(id=content_id(text, *leaf), text=text, observations=leaf, layer=min(2, len(leaf))) if text else None
+    return Plan(id=content_id(text, *leaf), text=text, observations=leaf, layer=layer) if text else None
 
 
 def criticise(

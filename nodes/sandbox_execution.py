@@ -37,8 +37,9 @@ def sandbox_execution(state: SolveState, runtime: Runtime[Context]) -> Update:
         SandboxUnavailableError: the sandbox failed; nothing is known about the programs.
     """
     began = time.monotonic()
-    public = _run_all(public_jobs(state), state, runtime)
-    outcomes = (*public, *_run_all(self_test_jobs(state, (*state.outcomes, *public)), state, runtime))
+    spent = [state.sandbox_seconds_spent]
+    public = _run_all(public_jobs(state), state, runtime, spent)
+    outcomes = (*public, *_run_all(self_test_jobs(state, (*state.outcomes, *public)), state, runtime, spent))
     cost = Cost(
         box=BOX,
         seconds=time.monotonic() - began,
@@ -75,23 +76,25 @@ def _jobs(candidates: Sequence[Candidate], inputs: Sequence[str], outcomes: Sequ
     return [job for job in jobs if job.inputs]
 
 
-def _run_all(jobs: Sequence[Job], state: SolveState, runtime: Runtime[Context]) -> tuple[Outcome, ...]:
+def _run_all(
+    jobs: Sequence[Job], state: SolveState, runtime: Runtime[Context], spent: list[float]
+) -> tuple[Outcome, ...]:
     """Run jobs side by side, as many as the sandbox has workers; results come in the order of the jobs."""
     if not jobs:
         return ()
     with ThreadPoolExecutor(runtime.context.sandbox.workers, thread_name_prefix="atlas-box") as pool:
-        futures = [pool.submit(copy_context().run, _run, job, state, runtime) for job in jobs]
+        futures = [pool.submit(copy_context().run, _run, job, state, runtime, spent) for job in jobs]
         return tuple(outcome for future in futures for outcome in future.result())
 
 
-def _run(job: Job, state: SolveState, runtime: Runtime[Context]) -> tuple[Outcome, ...]:
-    """Run one program, unless the run was cancelled or has used up its time."""
+def _run(job: Job, state: SolveState, runtime: Runtime[Context], spent: list[float]) -> tuple[Outcome, ...]:
+    """Run one program until the run must end; none once the CPU seconds `spent` by all programs reach the budget."""
     context, problem = runtime.context, state.problem
-    spent = state.sandbox_seconds_spent >= context.settings.budget_sandbox_seconds
-    if spent or context.cancelled() or context.seconds_left(state) <= 0:
+    if sum(spent) >= context.settings.budget_sandbox_seconds or context.must_end(state):
         return ()
     program = Program(source=job.candidate.code, mode=problem.mode, entry_point=problem.entry_point)
-    done = context.sandbox.run(program, job.inputs, context.limits(state), cancelled=context.cancelled)
+    done = context.sandbox.run(program, job.inputs, context.limits(state), cancelled=lambda: context.must_end(state))
+    spent.append(sum(run.cpu_s for run in done))
     expected = {test.input: test.expected for test in problem.tests}
     outcomes = tuple(
         outcome_of(job.candidate.program_id, problem.mode, given, run, expected.get(given))

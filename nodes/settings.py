@@ -89,7 +89,7 @@ class Settings:
             ValueError: names the setting and the range.
         """
         at_least = {"k": 1, "max_rounds": 1, "max_programs": 1, "budget_tokens": 0, "budget_seconds": 0,
-                    "answer_tokens": 16, "thinking_tokens": 0, "thinking_min_tokens": 0, "context_tokens": 256,
+                    "answer_tokens": 24, "thinking_tokens": 0, "thinking_min_tokens": 0, "context_tokens": 256,
                     "verified_tests": 1, "test_generations": 1, "observation_layers": 1, "observation_subset": 0,
                     "observations": 1, "test_memory_mb": 32, "sandbox_workers": 0, "threads": 0}  # fmt: skip
         for name, least in at_least.items():
