@@ -21,12 +21,12 @@ from sandbox.inside import MB
 from sandbox.literals import parse_arguments
 from sandbox.pool import Pool
 from sandbox.protocol import Box, BoxDiedError, CancelledError, ask
+from sandbox.runner import STDERR_TAIL
 from sandbox.trace import last_line, own_frames
 from sandbox.values import read_node, render
 from sandbox.verdict import Ended, Facts, judge
 
 _MAX_INPUT = 48 * MB
-_STDERR_ROOM = 8192
 _SLACK_S = 15.0
 # Address space beyond the memory limit: the interpreter, its libraries, and thread stacks that are never filled.
 _ADDRESS_ROOM = 256 * MB
@@ -154,7 +154,7 @@ class _Visit:
             request | {"source_bytes": 0 if known else len(source)},
             stdin if known else source + stdin,
             wait_s=request["wall_s"] + _SLACK_S,
-            max_body=2 * request["output_bytes"] + _STDERR_ROOM,
+            max_body=2 * request["output_bytes"] + STDERR_TAIL,
             cancelled=self.cancelled,
         )
         execution = _execution(request, header, body)
@@ -235,7 +235,8 @@ def _execution(request: dict[str, Any], header: dict[str, Any], body: bytes) -> 
     return Execution(
         status=status,
         output=output,
-        error=own_frames(stderr) or (_explanation(facts, problem) if status == "runtime_error" else ""),
+        error=own_frames(stderr, cut=sizes[1] >= STDERR_TAIL)
+        or (_explanation(facts, problem) if status == "runtime_error" else ""),
         cpu_s=numbers["cpu_s"],
         wall_s=numbers["wall_s"],
         peak_mb=numbers["peak_kb"] / 1024,

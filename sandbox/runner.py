@@ -27,7 +27,7 @@ from sandbox.processes import TICK_S, Watch, bury_all, kill_all, oom_kills
 SCHEMA = 1
 _HEAD = struct.Struct(">II")
 _CHUNK = 1 << 20
-_STDERR_TAIL = 4096
+STDERR_TAIL = 4096
 _WIPE_DEPTH = 64
 _CONTROL_FD = 100
 _ANSWER_FD = 101
@@ -238,7 +238,7 @@ class Runner:
         stdin = self._prepare(body[request["source_bytes"] :])
         entry = request["entry_point"]
         command = [*_PYTHON, self._harness, entry] if entry else [*_PYTHON, "main.py"]
-        captures = [Capture(request["output_bytes"]), Capture(_STDERR_TAIL, tail=True)]
+        captures = [Capture(request["output_bytes"]), Capture(STDERR_TAIL, tail=True)]
         captures += [Capture(request["output_bytes"])] if entry else []
         before = oom_kills()
         pid = _start(request, command, [stdin, *(capture.write_end() for capture in captures)])

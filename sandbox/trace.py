@@ -13,9 +13,16 @@ _HARNESS_FRAME = re.compile(r'^  File "[^"\n]*harness\.py", line .*\n(?:    .*\n
 _PATH = re.compile(r'^(\s*File ")/work/(main\.py")', re.MULTILINE)
 
 
-def own_frames(stderr: str) -> str:
-    """Return standard error without the harness's frames, at most 2,000 characters from its end."""
-    text = _PATH.sub(r"\1\2", _HARNESS_FRAME.sub("", stderr.strip() + "\n"))
+def own_frames(stderr: str, *, cut: bool = False) -> str:
+    """Return standard error without the harness's frames, at most 2,000 characters from its end.
+
+    Args:
+        stderr: what the runner kept of it.
+        cut: the beginning was lost, so that the first line is only the end of one.
+    """
+    if cut and "\n" in stderr.strip():
+        stderr = stderr.strip().partition("\n")[2] + "\n"
+    text = _PATH.sub(r"\1\2", _HARNESS_FRAME.sub("", stderr.rstrip() + "\n"))
     lines = [line if len(line) <= _MAX_LINE else line[:_MAX_LINE] + " ..." for line in text.strip().split("\n")]
     kept = "\n".join(lines)
     if len(kept) <= _MAX_TEXT:

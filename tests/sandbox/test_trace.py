@@ -35,3 +35,9 @@ def test_long_lines_and_long_texts_are_cut():
 def test_the_last_line_skips_blank_ones():
     assert last_line("a\nMemoryError\n\n") == "MemoryError"
     assert last_line("") == ""
+
+
+def test_the_rest_of_a_lost_line_goes():
+    text = 'harness.py", line 3\n  File "/work/main.py", line 2\nValueError'
+    assert own_frames(text, cut=True) == 'File "main.py", line 2\nValueError'
+    assert own_frames("one long line", cut=True) == "one long line"
