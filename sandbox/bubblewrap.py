@@ -105,8 +105,9 @@ class Bubblewrap:
         self._bwrap = bwrap
         self._python = system_python()
         self._directory = tempfile.TemporaryDirectory(prefix="atlas-sandbox-")
+        self.folder = self._directory.name
         self._user = _unprivileged_user()
-        self._copy_runner(Path(self._directory.name))
+        self._copy_runner(Path(self.folder))
 
     def _copy_runner(self, directory: Path) -> None:
         package = directory / "sandbox"
@@ -156,7 +157,7 @@ class Bubblewrap:
             *("--size", str(SHM_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"),
             *("--perms", "0700", "--size", str(WORK_BYTES), "--tmpfs", "/work"),
             *("--perms", "0700", "--size", str(TMP_BYTES), "--tmpfs", "/tmp"),
-            *("--ro-bind", self._directory.name, "/opt/sandbox", "--remount-ro", "/"),
+            *("--ro-bind", self.folder, "/opt/sandbox", "--remount-ro", "/"),
             *("--chdir", "/work", "--seccomp", str(filter_fd), "--"),
             *(self._python, *RUNNER_OPTIONS, *RUNNER_ARGUMENTS),
         ]

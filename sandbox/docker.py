@@ -26,6 +26,7 @@ from requests.exceptions import RequestException
 from sandbox import container, image, seccomp
 from sandbox.base import Limits, SandboxUnavailableError
 from sandbox.boxed import BoxedSandbox
+from sandbox.connection import connect, unavailable
 from sandbox.inside import MB
 from sandbox.preflight import engine_faults, engine_notes
 from sandbox.protocol import BoxDiedError, ask
@@ -36,7 +37,6 @@ _HELLO_S = 30.0
 _STREAM_HEAD = struct.Struct(">BxxxI")
 _STDOUT = 1
 _BURY_AFTER_S = 5.0
-_START_ONE = "start one (`sudo sh deploy/docker-engine.sh` on a bare Debian), or set DOCKER_HOST to its socket"
 
 
 class Engine:
@@ -72,14 +72,11 @@ class Engine:
         """
         try:
             if not hasattr(self._local, "client"):
-                self._local.client = docker.from_env(timeout=_TIMEOUT_S)
+                self._local.client = connect(_TIMEOUT_S)
                 self._clients.append(self._local.client)
             yield self._local.client
         except (DockerException, RequestException) as error:
-            words = " ".join(str(error).split())[:300]
-            raise SandboxUnavailableError(
-                f"the Docker engine does not answer as it should ({words}): {_START_ONE}"
-            ) from error
+            raise unavailable(error) from error
 
     def make(self) -> DockerBox:
         """Return a new box whose runner has said hello.

@@ -19,6 +19,7 @@ from requests.exceptions import RequestException
 
 from sandbox import seccomp
 from sandbox.base import SandboxUnavailableError
+from sandbox.connection import connect
 from sandbox.image.rootfs import local_rootfs
 from sandbox.inside import INSIDE_FILES
 
@@ -71,10 +72,7 @@ def build(base: Base = "auto") -> str:
     Raises:
         SandboxUnavailableError: no engine answers, or the build fails; one line says why.
     """
-    try:
-        client = docker.from_env(timeout=_BUILD_S)
-    except DockerException as error:
-        raise SandboxUnavailableError(f"no Docker engine answers ({error}): start one, or set DOCKER_HOST") from error
+    client = connect(_BUILD_S)
     try:
         return _build(client, base)
     except (DockerException, RequestException) as error:
@@ -109,7 +107,7 @@ def _build(client: docker.DockerClient, base: Base) -> str:
 
 def _pulled() -> bool:
     """Return whether the registry's base is here or can be had; a registry that stays silent counts as away."""
-    client = docker.from_env(timeout=_PULL_SILENCE_S)
+    client = connect(_PULL_SILENCE_S)
     try:
         try:
             client.images.get(REGISTRY_BASE)

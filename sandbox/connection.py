@@ -1,0 +1,57 @@
+"""Connect to the local Docker engine, or say in one line why that cannot be.
+
+Limits: local sockets only. An engine behind TCP may sit on another machine, whose containers nobody here can sweep.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+
+import docker
+from docker.errors import DockerException
+from requests.exceptions import RequestException
+
+from sandbox.base import SandboxUnavailableError
+
+_DEFAULT = "unix:///var/run/docker.sock"
+_START_ONE = "start one (`sudo sh deploy/docker-engine.sh` on a bare Debian), or set DOCKER_HOST to its socket"
+
+
+def connect(timeout_s: int) -> docker.DockerClient:
+    """Return a client of the engine that DOCKER_HOST names; for one thread only.
+
+    Args:
+        timeout_s: longest silence of the engine within one call.
+
+    Raises:
+        SandboxUnavailableError: no engine answers on a local socket.
+    """
+    # The command line's contexts are unknown to the SDK: Docker Desktop and rootless engines need the variable.
+    address = os.environ.get("DOCKER_HOST") or _DEFAULT
+    if not address.startswith("unix://"):
+        raise SandboxUnavailableError(f"DOCKER_HOST is {address}, which is no local socket: {_START_ONE}")
+    _knock(address.removeprefix("unix://"))
+    try:
+        return docker.from_env(timeout=timeout_s)
+    except (DockerException, RequestException) as error:
+        raise unavailable(error) from error
+
+
+def unavailable(error: Exception) -> SandboxUnavailableError:
+    """Return what an error of the SDK means for the caller."""
+    words = " ".join(str(error).split())[:300]
+    return SandboxUnavailableError(f"the Docker engine does not do as it should ({words}): {_START_ONE}")
+
+
+def _knock(path: str) -> None:
+    """Try the socket first: the SDK wraps the reason in three layers, and leaks the socket."""
+    with socket.socket(socket.AF_UNIX) as stream:
+        try:
+            stream.connect(path)
+        except PermissionError as error:
+            words = f"no Docker engine for this user: {path} may not be opened (join the docker group, or run as root)"
+            raise SandboxUnavailableError(words) from error
+        except OSError as error:
+            words = f"no Docker engine answers at {path} ({error.strerror}): {_START_ONE}"
+            raise SandboxUnavailableError(words) from error
