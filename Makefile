@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 
 export VENV ?= .venv
-export CUDA ?= 0
+export CUDA
 PYTHON := $(VENV)/bin/python
 PROBLEM ?= cli/example.md
 ARGS ?=

@@ -2,7 +2,8 @@
 # Make a fresh clone ready to run, in steps that say what they do and cost nothing when there is nothing to do.
 #
 #   deploy/set-up.sh                 all steps
-#   CUDA=1 deploy/set-up.sh          the same, with llama.cpp built for an NVIDIA GPU (needs the CUDA toolkit: nvcc)
+#   CUDA=1 deploy/set-up.sh          the same, with llama.cpp built for an NVIDIA GPU (needs the CUDA toolkit: nvcc);
+#                                    later runs keep to it until one says CUDA=0
 #   ATLAS_PYTHON=/path deploy/set-up.sh    use this Python (3.11 or newer)
 #
 # A step is repeated when what it depends on has changed: each leaves a stamp with the hash of its inputs.
@@ -11,6 +12,7 @@ cd "$(dirname "$0")/.."
 
 venv=${VENV:-.venv}
 stamps=$venv/.set-up
+cuda=${CUDA:-$(cat "$stamps/cuda" 2>/dev/null || echo 0)}
 say() { printf 'set-up: %s\n' "$*"; }
 die() { printf 'set-up: %s\n' "$*" >&2; exit 1; }
 up_to_date() { [ "$(cat "$stamps/$1" 2>/dev/null)" = "$2" ]; }
@@ -65,14 +67,18 @@ sandbox_packages() {
 engine_key() { # what decides whether a built wheel may be used on this machine
     local version=$1
     { uname -m; grep -m1 -E '^(flags|Features)' /proc/cpuinfo || true; cat deploy/lean.cmake
-      [ "${CUDA:-0}" = 0 ] || nvcc --version; } | short_hash | sed "s/^/$version-/"
+      [ "$cuda" = 0 ] || nvcc --version; } | short_hash | sed "s/^/$version-/"
 }
 
 build_engine() { # $1: where the wheel goes
     local build wheel_dir=$1 options="-DLLAVA_BUILD=OFF -DCMAKE_PROJECT_llama.cpp_INCLUDE=$PWD/deploy/lean.cmake"
     command -v c++ >/dev/null || install_packages "a C++ compiler is missing (llama.cpp needs it)" g++ libc6-dev || exit 1
-    if [ "${CUDA:-0}" != 0 ]; then options="$options -DGGML_CUDA=on"; fi
-    say "building llama.cpp for this CPU${CUDA:+ (CUDA=$CUDA)}: 2 to 8 minutes, once per machine and version"
+    if [ "$cuda" = 0 ]; then
+        say "building llama.cpp for this CPU: 2 to 8 minutes, once per machine and version"
+    else
+        options="$options -DGGML_CUDA=on"
+        say "building llama.cpp for this CPU and NVIDIA GPUs: many minutes, once per machine and version"
+    fi
     build=$(mktemp -d)
     sed -n '/^llama-cpp-python==/,/# via/p' requirements.lock >"$build/engine.lock"
     "$venv/bin/python" -m venv "$build/venv"
@@ -87,6 +93,9 @@ build_engine() { # $1: where the wheel goes
 
 engine() {
     local version key wheel_dir
+    if [ "$cuda" != 0 ] && ! command -v nvcc >/dev/null; then
+        die "CUDA=$cuda needs the CUDA toolkit, and there is no nvcc in PATH; without a GPU leave CUDA out"
+    fi
     version=$(sed -n 's/^llama-cpp-python==\([0-9.]*\).*/\1/p' requirements.lock)
     key=$(engine_key "$version")
     up_to_date engine "$key" && return
@@ -98,6 +107,7 @@ engine() {
     fi
     "$venv/bin/python" -m pip install --quiet --no-deps --no-index --force-reinstall "$wheel_dir"/*.whl
     stamp engine "$key"
+    stamp cuda "$cuda"
 }
 
 dependencies() {
