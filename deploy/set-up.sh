@@ -80,6 +80,8 @@ build_engine() { # $1: where the wheel goes
         say "building llama.cpp for this CPU and NVIDIA GPUs: many minutes, once per machine and version"
     fi
     build=$(mktemp -d)
+    # shellcheck disable=SC2064 - the folder's name is wanted now
+    trap "rm -rf '$build'" EXIT
     sed -n '/^llama-cpp-python==/,/# via/p' requirements.lock >"$build/engine.lock"
     "$venv/bin/python" -m venv "$build/venv"
     "$build/venv/bin/python" -m pip install --quiet --require-hashes -r requirements-build.lock
@@ -88,7 +90,6 @@ build_engine() { # $1: where the wheel goes
         --no-deps --no-build-isolation --require-hashes -r "$build/engine.lock" --wheel-dir "$build/wheel"
     mkdir -p "$wheel_dir"
     mv "$build"/wheel/*.whl "$wheel_dir/"
-    rm -rf "$build"
 }
 
 engine() {
