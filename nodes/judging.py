@@ -29,6 +29,11 @@ def expected_key(mode: Mode, text: str) -> str:
     return content_id(output_key(mode, text))
 
 
+def input_key(mode: Mode, text: str) -> str:
+    """Return a text that is equal for two spellings of one input: white space at line ends, or the values' spelling."""
+    return output_key("function", f"[{text}]") if mode == "function" else output_key("stdio", text)
+
+
 def shown(mode: Mode, output: str) -> str:
     """Return an output as a person would write it: values in Python's spelling, text as it is."""
     if mode == "stdio":

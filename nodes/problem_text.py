@@ -9,17 +9,19 @@ from __future__ import annotations
 import ast
 import re
 
-from nodes.parsing import call_arguments, labelled_pairs, literal
+from nodes.parsing import LITERAL_CHARS, call_arguments, labelled_pairs, literal, python_blocks
 from nodes.state import Problem, PublicTest
 from sandbox.base import Mode
 
 MAX_CHARS = 200_000
 _SIGNATURE = re.compile(r"`(?:def\s+)?([A-Za-z_]\w*)\s*\(([^`]*)\)\s*(?:->\s*[^`]+)?`")
-_STARTER = re.compile(r"^```(?:python|py)?[ \t]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _DEF = re.compile(r"^([ \t]*)(?:async\s+)?def\s+([A-Za-z_]\w*)\s*\(", re.MULTILINE)
 _CALL = re.compile(r"^\s*>>>\s*(?:print\()?([A-Za-z_]\w*)\(", re.MULTILINE)
 _ASSIGNMENT = re.compile(r"^\s*[A-Za-z_]\w*\s*=[^=]")
 _WORDS = re.compile(r"\b[A-Za-z]{3,}\b")
+_FORMAT_WORDS = re.compile(
+    r"\b(?:lines?|contains?|integers?|prints?|output|input|separated|given|denoting)\b", re.IGNORECASE
+)
 
 
 class ProblemError(ValueError):
@@ -46,7 +48,7 @@ def read_problem(text: str) -> Problem:
 
 def _starter_code(statement: str) -> str:
     """Return the fenced block that defines the function to be written, if one does."""
-    return next((block.rstrip() for block in _STARTER.findall(statement) if _DEF.search(block)), "")
+    return next((block.rstrip() for block in python_blocks(statement) if _DEF.search(block)), "")
 
 
 def _entry_point(statement: str, starter: str) -> str:
@@ -56,9 +58,15 @@ def _entry_point(statement: str, starter: str) -> str:
     called = _CALL.findall(statement)
     if called:
         return str(called[0])
-    signature = _SIGNATURE.search(statement)
-    is_asked_for = signature and re.search(r"\b(function|method)\b", statement[: signature.start()], re.IGNORECASE)
-    return signature.group(1) if signature and is_asked_for else ""
+    defined = _DEF.search(statement)
+    return defined.group(2) if defined else _signature(statement)
+
+
+def _signature(statement: str) -> str:
+    """Return the name of the first signature in backticks after the word function; `O(n)` is none."""
+    asked = re.search(r"\b(?:function|method)\b", statement, re.IGNORECASE)
+    found = _SIGNATURE.finditer(statement, asked.end()) if asked else ()
+    return next((match.group(1) for match in found if match.group(1) not in ("O", "o", "Theta")), "")
 
 
 def _function_tests(statement: str, entry_point: str) -> tuple[PublicTest, ...]:
@@ -93,11 +101,12 @@ def _assigned_examples(statement: str) -> list[PublicTest]:
 def _keyword_values(text: str) -> str | None:
     """Return the values of `a = 1, b = [2]` as an argument text."""
     try:
-        call = ast.parse(f"f({_json_words(text)})", mode="eval").body if len(text) < MAX_CHARS else None
-        values = [ast.literal_eval(keyword.value) for keyword in call.keywords] if isinstance(call, ast.Call) else []
+        call = ast.parse(f"f({_json_words(text)})", mode="eval").body if len(text) <= LITERAL_CHARS else None
+        keywords = call.keywords if isinstance(call, ast.Call) else []
+        values = [repr(ast.literal_eval(keyword.value)) for keyword in keywords]
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return None
-    return ", ".join(map(repr, values)) if values else None
+    return ", ".join(values) or None
 
 
 def _canonical(text: str) -> str | None:
@@ -127,5 +136,11 @@ def _stdio_tests(statement: str) -> tuple[PublicTest, ...]:
 
 
 def _is_prose(text: str) -> bool:
-    """Whether a one-line text is a sentence about the data rather than data."""
-    return "\n" not in text.strip() and text.rstrip().endswith((".", ":")) and len(_WORDS.findall(text)) > 3
+    """Whether a text is about the data rather than data: most of its lines are sentences."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    return 2 * sum(map(_is_sentence, lines)) > len(lines)
+
+
+def _is_sentence(line: str) -> bool:
+    ends = line.rstrip().endswith((".", ":", ";", ","))
+    return len(_WORDS.findall(line)) > 3 and (ends or len(_FORMAT_WORDS.findall(line)) > 1)
