@@ -15,7 +15,7 @@ from inference.base import Completion, Request, Thinking
 from nodes.asking import allowance, ask, request, seed_for
 from nodes.context import Context
 from nodes.evidence import outcomes_by_pair
-from nodes.judging import shown
+from nodes.judging import input_key, shown
 from nodes.lens import cluster_weights, right_so_far
 from nodes.parsing import parse_inputs, parse_verdict
 from nodes.prompting import render
@@ -68,9 +68,15 @@ def _with_case(state: SolveState, first: Candidate, second: Candidate) -> Pair:
     seen = {c.input_id for c in state.comparisons if {c.first, c.second} == {first.program_id, second.program_id}}
     for test in sorted(state.self_tests, key=lambda test: len(test.input)):
         a, b = (outcomes.get((c.program_id, test.id)) for c in (first, second))
-        if a and b and test.id not in seen and a.output_key and b.output_key and a.output_key != b.output_key:
+        if a and b and test.id not in seen and _differ(a, b):
             return Pair(first=first, second=second, case=test.input, first_run=a, second_run=b)
     return Pair(first=first, second=second)
+
+
+def _differ(first: Outcome, second: Outcome) -> bool:
+    """Whether both completed with outputs that differ in what a judge is shown of them."""
+    both = first.output_key and second.output_key and first.output_key != second.output_key
+    return bool(both) and first.output != second.output
 
 
 def points(straight: int | None, swapped: int | None) -> float:
@@ -131,6 +137,6 @@ def _judge_request(state: SolveState, context: Context, pair: Pair, *, swapped: 
 def _separating_inputs(state: SolveState, replies: tuple[Completion | None, ...]) -> tuple[SelfTest, ...]:
     problem = state.problem
     texts = [i for r in replies if r for i in parse_inputs(r.text, problem.mode, problem.entry_point)]
-    public = {test.input for test in problem.tests}
-    fresh = [text for text in dict.fromkeys(texts) if text not in public]
+    public = {input_key(problem.mode, test.input) for test in problem.tests}
+    fresh = [text for text in dict.fromkeys(texts) if input_key(problem.mode, text) not in public]
     return tuple(SelfTest(input=text, provenance=("separating",)) for text in fresh[:MOST_INPUTS])

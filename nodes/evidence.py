@@ -45,11 +45,18 @@ def votes_by_key(state: SolveState, test: SelfTest, outcomes: Outcomes) -> dict[
         key = expected_key(state.problem.mode, text)
         if key:
             votes[key] = votes.get(key, 0.0) + weight
-    for oracle in state.oracles:
-        run = outcomes.get((oracle.program_id, test.id))
+    for program in voting_oracles(state, outcomes):
+        run = outcomes.get((program, test.id))
         if run is not None and run.output_key:
             votes[run.output_key] = votes.get(run.output_key, 0.0) + ORACLE_WEIGHT
     return votes
+
+
+def voting_oracles(state: SolveState, outcomes: Outcomes) -> list[str]:
+    """Return the programs of oracles that pass every public test; a candidate's own text is no second opinion."""
+    own = {c.program_id for c in state.candidates}
+    programs = dict.fromkeys(o.program_id for o in state.oracles if o.program_id not in own)
+    return [p for p in programs if public_passed(state, p, outcomes) == len(state.problem.tests)]
 
 
 def confirmed_tests(state: SolveState, trusted: Sequence[str], outcomes: Outcomes) -> dict[str, str]:
@@ -163,7 +170,7 @@ def _with_posteriors(
     whole = sum(weight.values())
     scores = _standard_scores([c.confidence for c in candidates])
     return tuple(
-        replace(e, posterior=posterior(e, weight.get(e.cluster, e.cluster_weight) / max(whole, 1.0), z))
+        replace(e, posterior=posterior(e, min(1.0, weight.get(e.cluster, e.cluster_weight) / max(whole, 1.0)), z))
         for e, z in zip(drafts, scores, strict=True)
     )
 

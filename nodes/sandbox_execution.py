@@ -50,15 +50,15 @@ def sandbox_execution(state: SolveState, runtime: Runtime[Context]) -> Update:
 
 
 def public_jobs(state: SolveState) -> list[Job]:
-    """Return the programs that have public tests to run."""
-    return _jobs(state.candidates, [test.input for test in state.problem.tests], state.outcomes)
+    """Return the programs that have public tests to run; an oracle that fails one has no vote."""
+    return _jobs((*state.candidates, *state.oracles), [test.input for test in state.problem.tests], state.outcomes)
 
 
 def self_test_jobs(state: SolveState, outcomes: Sequence[Outcome]) -> list[Job]:
     """Return the programs, oracles included, that have self-tests to run."""
     failed = {o.program_id for o in outcomes if o.input_id in _public_ids(state) and o.status != "passed"}
-    survivors = [c for c in state.candidates if c.program_id not in failed]
-    return _jobs((*survivors, *state.oracles), [test.input for test in state.self_tests], outcomes)
+    survivors = [c for c in (*state.candidates, *state.oracles) if c.program_id not in failed]
+    return _jobs(survivors, [test.input for test in state.self_tests], outcomes)
 
 
 def _public_ids(state: SolveState) -> set[str]:

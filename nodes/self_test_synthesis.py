@@ -14,6 +14,7 @@ from langgraph.runtime import Runtime
 from inference.base import Completion, Request, Thinking
 from nodes.asking import allowance, ask, request, seed_for
 from nodes.context import Context
+from nodes.judging import input_key
 from nodes.parsing import extract_code, parse_tests
 from nodes.prompting import render
 from nodes.state import Candidate, Problem, SelfTest, SolveState, Update, content_id
@@ -74,11 +75,11 @@ def _oracle_request(state: SolveState, context: Context, i: int) -> Request:
 
 def _tests(problem: Problem, reply: Completion | None) -> list[SelfTest]:
     pairs = parse_tests(reply.text, problem.mode, problem.entry_point) if reply else ()
-    known = {test.input for test in problem.tests}
+    known = {input_key(problem.mode, test.input) for test in problem.tests}
     return [
         SelfTest(input=given, votes=((expected, 1.0),), provenance=("predicted",))
         for given, expected in pairs[:TESTS_PER_GENERATION]
-        if given not in known
+        if input_key(problem.mode, given) not in known
     ]
 
 
