@@ -68,6 +68,10 @@ class Context:
         """Return how many tokens may still be generated."""
         return max(0, self.settings.budget_tokens - state.tokens_spent)
 
+    def programs_left(self, state: SolveState) -> int:
+        """Return how many programs may still be written."""
+        return max(0, self.settings.max_programs - len(state.candidates))
+
     def must_end(self, state: SolveState) -> bool:
         """Whether the run was cancelled or its wall time is used up; cheap enough to be polled."""
         return self.cancelled() or self.seconds_left(state) <= 0

@@ -40,8 +40,7 @@ class Twist:
 def diversity_sampling(state: SolveState, runtime: Runtime[Context]) -> Update:
     """Queue the slots of one widening, never more than the budget of tokens and programs allows."""
     context = runtime.context
-    room = context.settings.max_programs - len(state.candidates)
-    k = max(0, min(context.k, room))
+    k = min(context.k, context.programs_left(state))
     plans = fresh_plans(state)[: k // 2] if context.policy.slots == "mixed" else []
     twisted = (k - len(plans)) // 2 if context.policy.slots == "mixed" else 0
     twists, cost = _twists(state, runtime, twisted)

@@ -72,8 +72,8 @@ def best(state: SolveState) -> Evidence | None:
 
 
 def right_so_far(state: SolveState) -> list[Evidence]:
-    """Return the candidates that pass every test that is known."""
-    return [e for e in state.evidence if passes_everything(e)]
+    """Return the candidates that pass every test that is known; one that never completed a run is none."""
+    return [e for e in state.evidence if passes_everything(e) and e.cluster_weight]
 
 
 def cluster_weights(items: list[Evidence]) -> dict[str, int]:
@@ -119,7 +119,7 @@ def _worth_of_one_that_passes(state: SolveState) -> float:
 
 
 def _widen(state: SolveState, context: Context, right: list[Evidence]) -> Value | None:
-    n = min(context.k, context.settings.max_programs - len(state.candidates))
+    n = min(context.k, context.programs_left(state))
     if n <= 0:
         return None
     if right:
@@ -134,10 +134,14 @@ def _widen(state: SolveState, context: Context, right: list[Evidence]) -> Value 
 
 def _test(state: SolveState, context: Context, right: list[Evidence]) -> Value | None:
     lead = best(state)
-    if not right or lead is None or lead.confirmed_total >= context.settings.verified_tests:
+    has_nothing_to_run = not state.problem.tests and not state.self_tests and state.candidates
+    if not has_nothing_to_run and (
+        not right or lead is None or lead.confirmed_total >= context.settings.verified_tests
+    ):
         return None
-    again = 0.5 ** state.history.count("test")
-    gain = lead.posterior * (1 - lead.posterior) * again
+    again = 0.5 ** list(state.history).count("test")
+    chance = lead.posterior if lead else PRIOR_ODDS / (1 + PRIOR_ODDS)
+    gain = chance * (1 - chance) * again
     generations = context.settings.test_generations
     tokens = generations * _mean_tokens(state, "self_test_synthesis", _program_tokens(state, context))
     return Value(move="test", gain=gain, tokens=tokens)
@@ -155,7 +159,7 @@ def _separate(state: SolveState, context: Context, right: list[Evidence]) -> Val
 
 
 def _repair(state: SolveState, context: Context, right: list[Evidence]) -> Value | None:
-    if right or not state.evidence:
+    if right or not state.evidence or not context.programs_left(state):
         return None
     repaired = {c.id for c in state.candidates if c.parent}
     rate = (sum(e.candidate_id in repaired for e in right) + 0.5) / (len(repaired) + 3)

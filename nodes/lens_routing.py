@@ -18,6 +18,8 @@ from nodes.problem_text import read_problem
 from nodes.state import Move, SolveState, StopReason, Update
 
 BOX = "lens_routing"
+WRITERS: tuple[Move, ...] = ("widen", "repair")
+"""Moves that add programs; with the pool full, the programs that are there are still tested and compared."""
 
 
 def lens_routing(state: SolveState, runtime: Runtime[Context]) -> Update:
@@ -32,7 +34,7 @@ def lens_routing(state: SolveState, runtime: Runtime[Context]) -> Update:
     stop = stop_reason(state, context)
     move = None if stop else next_move(state, context)
     if move is None:
-        return _finish(state, context, stop or ("policy_done" if context.policy.schedule else "no_gain"))
+        return _finish(state, context, stop or _nothing_left(state, context))
     runtime.stream_writer({"kind": "move", "move": move, "round": len(state.history) + 1})
     return {"move": move, "history": (move,)}
 
@@ -50,6 +52,12 @@ def _finish(state: SolveState, context: Context, stop: StopReason) -> Update:
     return {"move": "release", "stop": stop, "answer": best_answer(state, context, stop)}
 
 
+def _nothing_left(state: SolveState, context: Context) -> StopReason:
+    if not context.programs_left(state):
+        return "programs"
+    return "policy_done" if context.policy.schedule else "no_gain"
+
+
 def stop_reason(state: SolveState, context: Context) -> StopReason:
     """Return why the search must end now, or an empty text."""
     settings = context.settings
@@ -63,8 +71,6 @@ def stop_reason(state: SolveState, context: Context) -> StopReason:
         return "seconds"
     if state.sandbox_seconds_spent >= settings.budget_sandbox_seconds:
         return "sandbox_seconds"
-    if len(state.candidates) >= settings.max_programs:
-        return "programs"
     return "rounds" if not context.policy.schedule and len(state.history) >= settings.max_rounds else ""
 
 
@@ -76,12 +82,13 @@ def next_move(state: SolveState, context: Context) -> Move | None:
 def _scheduled(state: SolveState, context: Context) -> Move | None:
     """Return the first open step of the schedule whose condition holds; the history tells which steps are past."""
     done = 0
+    closed = () if context.programs_left(state) else WRITERS
     for step in context.policy.schedule:
         used = 0
         while used < step.times and tuple(state.history[done : done + 1]) == (step.move,):
             done, used = done + 1, used + 1
         is_open = done == len(state.history) and used < step.times
-        if is_open and holds(step.when, state):
+        if is_open and step.move not in closed and holds(step.when, state):
             return step.move
     return None
 

@@ -20,11 +20,13 @@ from nodes.failures import Failure, failures_of
 from nodes.parsing import extract_code
 from nodes.plan_search import criticism_request, fixed_plan
 from nodes.prompting import render
-from nodes.state import Candidate, Origin, Plan, SolveState, Update, add_costs, content_id
+from nodes.state import Candidate, Cost, Origin, Plan, SolveState, Update, add_costs, content_id
 
 BOX = "repair"
 ANGLES = ("logic", "completeness", "assumptions", "alternatives")
-SELF_DEBUGS = 2
+ORDER: tuple[Origin, ...] = ("self_debug", "self_debug", "poly_reflective", "rewrite")
+"""What one repair adds; where fewer programs may be written, the first of these."""
+SELF_DEBUGS = ORDER.count("self_debug")
 _HISTORY = 3
 """Earlier attempts that are shown; more would fill the context."""
 
@@ -36,19 +38,21 @@ def repair(state: SolveState, runtime: Runtime[Context]) -> Update:
     if target is None:
         return {}
     parent, failure = target
-    plan = _plan_of(state, parent)
-    asked = [_repair_request(state, context, parent, failure, i) for i in range(SELF_DEBUGS)]
-    asked += [_angle_request(state, context, parent, failure, angle) for angle in ANGLES]
+    room = context.programs_left(state)
+    debugs, angles = min(SELF_DEBUGS, room), ANGLES if room > SELF_DEBUGS else ()
+    plan = _plan_of(state, parent) if room > SELF_DEBUGS + 1 else None
+    asked = [_repair_request(state, context, parent, failure, i) for i in range(debugs)]
+    asked += [_angle_request(state, context, parent, failure, angle) for angle in angles]
     asked += [criticism_request(state, context, plan)] if plan else []
     replies, cost = ask(runtime, BOX, asked, allowance(state, context))
-    debugged, angles = replies[:SELF_DEBUGS], replies[SELF_DEBUGS : SELF_DEBUGS + len(ANGLES)]
     fixed = fixed_plan(replies[-1], plan) if plan else None
-    later = [_synthesis_request(state, context, parent, failure, angles)]
+    notes = replies[debugs : debugs + len(angles)]
+    later = [_synthesis_request(state, context, parent, failure, notes)] if angles else []
     later += [_rewrite_request(state, context, fixed)] if fixed else []
     now = replace(state, costs=add_costs(state.costs, (cost,)))
-    seconds, more = ask(runtime, BOX, later, allowance(now, context))
-    origins: list[Origin] = [*["self_debug"] * SELF_DEBUGS, "poly_reflective", *["rewrite"] * bool(fixed)]  # type: ignore[list-item]
-    made = _candidates(state, parent, origins, (*debugged, *seconds), fixed)
+    seconds, more = ask(runtime, BOX, later, allowance(now, context)) if later else ((), Cost(box=BOX))
+    origins = ORDER[: debugs + len(later)]
+    made = _candidates(state, parent, origins, (*replies[:debugs], *seconds), fixed)
     for one in made:
         runtime.stream_writer({"kind": "candidate", "id": one.id, "origin": one.origin, "tokens": one.tokens})
     return {
@@ -98,7 +102,7 @@ def _repair_request(state: SolveState, context: Context, parent: Candidate, fail
     return request(
         context,
         messages,
-        seed=seed_for(context, "repair", parent.id, failure.input_id, i),
+        seed=seed_for(context, "repair", parent.id, failure.input_id, len(state.history), i),
         thinking=Thinking(at_most=context.settings.thinking_tokens),
     )
 
@@ -124,7 +128,7 @@ def _angle_request(state: SolveState, context: Context, parent: Candidate, failu
         failure=failure.text,
         angle=angle,
     )
-    seed = seed_for(context, "analyse", parent.id, failure.input_id, angle)
+    seed = seed_for(context, "analyse", parent.id, failure.input_id, len(state.history), angle)
     return request(context, messages, seed=seed, max_tokens=context.settings.answer_tokens // 2)
 
 
@@ -146,7 +150,9 @@ def _synthesis_request(
         failure=failure.text,
         notes=notes,
     )
-    return request(context, messages, seed=seed_for(context, "synthesise", parent.id, failure.input_id))
+    return request(
+        context, messages, seed=seed_for(context, "synthesise", parent.id, failure.input_id, len(state.history))
+    )
 
 
 def _rewrite_request(state: SolveState, context: Context, plan: Plan) -> Request:
