@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attacks import TRY, Attack, refused
+from tests.sandbox.attacks import TRY, Attack, refused
 
 NETWORK = [
     refused(

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import platform
 
-import attacks
-import attacks_on_walls
 import pytest
 
 from sandbox.base import Limits, Program
+from tests.sandbox import attacks, attacks_on_walls
 
 
 @pytest.fixture(autouse=True)
