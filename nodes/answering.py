@@ -20,7 +20,7 @@ def choose(state: SolveState, context: Context) -> Candidate | None:
     by_id = {c.id: c for c in candidates}
     if context.policy.choice == "first":
         passing = [e for e in state.evidence if e.passes_examples and e.public_total]
-        return by_id[passing[0].candidate_id] if passing and context.k > 1 else candidates[0]
+        return by_id[passing[0].candidate_id] if passing else candidates[0]
     ranked = sorted(state.evidence, key=lambda e: _rank(e, by_id[e.candidate_id]))
     return by_id[ranked[0].candidate_id] if ranked else candidates[0]
 

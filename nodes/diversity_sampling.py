@@ -123,9 +123,9 @@ def _with_budgets(
 
 
 def _least_thinking(state: SolveState, context: Context) -> int:
-    """Return the forced minimum: the setting at first, then twice what thinking took on average so far."""
+    """Return the forced minimum: the setting at first and for plain samples, then twice the thinking's mean so far."""
     thought = [c.thinking_tokens for c in state.candidates if c.thinking_tokens]
-    if not thought:
+    if not thought or context.policy.slots == "plain":
         return context.settings.thinking_min_tokens
     return max(context.settings.thinking_min_tokens, 2 * sum(thought) // len(thought))
 

@@ -1,0 +1,239 @@
+"""The one place where programs meet hidden tests: after the search has ended, in processes that never search.
+
+A grading process loads the tasks by itself, reads the programs of the stored runs, and writes verdicts into a file
+that no search opens. A program is right when it passes every public and every hidden test. Programs that ran out of
+time are graded once more, with no other grading process beside them, before that counts.
+
+Reference programs also say here whether the tests that the search wrote are right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import as_completed
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import repeat
+from pathlib import Path
+from typing import Literal
+
+from benchmark.database import Database
+from benchmark.processes import OnProgress, at_exit, spawned
+from benchmark.records import from_json, to_json
+from benchmark.runs import Run, RunBook, Selection
+from benchmark.task import Sheet, Task, TaskSource, load_sheets
+from nodes.judging import expected_key
+from nodes.settings import Settings
+from nodes.state import content_id
+from sandbox.base import Execution, Limits, Program, RunStatus, Sandbox
+from sandbox.compare import same_output
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS verdicts (
+    task TEXT NOT NULL, program TEXT NOT NULL, record TEXT NOT NULL, PRIMARY KEY (task, program)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS truths (
+    task TEXT NOT NULL, input TEXT NOT NULL, output_key TEXT NOT NULL, PRIMARY KEY (task, input)) WITHOUT ROWID;
+"""
+FIRST_LOOK = 2
+"""Tests after which a wrong program has mostly shown itself; the rest is run only for those that pass them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the hidden tests say of one program."""
+
+    right: bool
+    status: Literal["passed", "wrong_answer", "no_program"] | RunStatus
+    """How the first failing test ended."""
+    alone: bool = False
+    """Whether nothing else was being graded meanwhile; asked only of programs that timed out."""
+
+
+NO_PROGRAM = Verdict(right=False, status="no_program")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grading:
+    """Everything that a grading process is told; it travels between processes."""
+
+    runs: str
+    verdicts: str
+    """File of the verdicts, which no search opens."""
+    source: TaskSource
+    selection: Selection
+    settings: Settings
+    """Of the sandbox and the limits of a test; a memory limit or CPU limit of the problem comes first."""
+    open_sandbox: Callable[[Settings], Sandbox]
+
+
+def grade(task: Task, codes: Iterable[str], sandbox: Sandbox, limits: Limits = Limits()) -> dict[str, Verdict]:
+    """Return the verdict on each distinct program.
+
+    Raises:
+        SandboxUnavailableError: the sandbox failed; nothing is known about the programs.
+    """
+    return {code: _grade_one(task, code, sandbox, limits) for code in dict.fromkeys(codes)}
+
+
+def _grade_one(task: Task, code: str, sandbox: Sandbox, limits: Limits) -> Verdict:
+    if not code.strip():
+        return NO_PROGRAM
+    tests = [(t.input, t.expected) for t in task.hidden] + [(t.input, t.expected) for t in task.problem.tests]
+    for part in (tests[:FIRST_LOOK], tests[FIRST_LOOK:]):
+        runs = _run(task, code, [given for given, _ in part], sandbox, limits) if part else ()
+        for run, (_, expected) in zip(runs, part, strict=True):
+            if run.status != "completed":
+                return Verdict(right=False, status=run.status)
+            if not same_output(task.problem.mode, run.output, expected):
+                return Verdict(right=False, status="wrong_answer")
+    return Verdict(right=True, status="passed")
+
+
+def true_outputs(task: Task, inputs: Sequence[str], sandbox: Sandbox, limits: Limits = Limits()) -> dict[str, str]:
+    """Return the key of the reference's output by input id; an empty text where it fails, as on a senseless input."""
+    runs = _run(task, task.reference, inputs, sandbox, limits) if task.reference and inputs else ()
+    return {
+        content_id(text): expected_key(task.problem.mode, run.output) if run.status == "completed" else ""
+        for text, run in zip(inputs, runs, strict=False)
+    }
+
+
+def _run(task: Task, code: str, inputs: Sequence[str], sandbox: Sandbox, limits: Limits) -> tuple[Execution, ...]:
+    program = Program(source=code, mode=task.problem.mode, entry_point=task.problem.entry_point)
+    return sandbox.run(program, inputs, limits)
+
+
+class GradeBook:
+    """The verdicts of one file."""
+
+    def __init__(self, path: Path | str) -> None:
+        """Open or make the file."""
+        self._database = Database(path, SCHEMA)
+
+    def verdicts(self, task: str) -> dict[str, Verdict]:
+        """Return the verdicts on a task by program id."""
+        rows = self._database.rows("SELECT program, record FROM verdicts WHERE task = ?", (task,))
+        return {program: from_json(Verdict, text) for program, text in rows}
+
+    def truths(self, task: str) -> dict[str, str]:
+        """Return the reference's output keys by input id; empty where the reference failed."""
+        return dict(self._database.rows("SELECT input, output_key FROM truths WHERE task = ?", (task,)))
+
+    def keep(self, task: str, verdicts: dict[str, Verdict], truths: dict[str, str]) -> None:
+        """Store verdicts and reference outputs of a task."""
+        judged = ((task, content_id(code), to_json(verdict)) for code, verdict in verdicts.items())
+        self._database.write("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?)", judged)
+        self._database.write(
+            "INSERT OR REPLACE INTO truths VALUES (?, ?, ?)", zip(repeat(task), truths, truths.values())
+        )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+
+class GradingDesk:
+    """One grading process: the tasks, a sandbox, both files."""
+
+    def __init__(self, grading: Grading) -> None:
+        """Load the tasks and open everything.
+
+        Raises:
+            TaskError: the tasks cannot be loaded.
+            SandboxUnavailableError: no back end holds.
+        """
+        self._grading = grading
+        self._tasks = {task.name: task for task in grading.source.load()}
+        self._runs = RunBook(grading.runs)
+        self._book = GradeBook(grading.verdicts)
+        self._sandbox = grading.open_sandbox(grading.settings)
+
+    def grade_new(self, name: str) -> str:
+        """Grade the programs of a task's runs that have no verdict yet; return the key of their verdicts."""
+        task = self._tasks[name]
+        runs = self._stored(task)
+        known = self._book.verdicts(task.key)
+        new = [code for code in _programs(runs) if content_id(code) not in known]
+        verdicts = grade(task, new, self._sandbox, self._limits(task))
+        asked = self._book.truths(task.key)
+        inputs = {test.input for run in runs for test in run.state.self_tests if test.id not in asked}
+        truths = true_outputs(task, sorted(inputs), self._sandbox, self._limits(task))
+        self._book.keep(task.key, verdicts, truths)
+        return task.key
+
+    def grade_slow(self, name: str) -> None:
+        """Grade the programs that timed out once more, now that nothing else is being graded."""
+        task = self._tasks[name]
+        known = self._book.verdicts(task.key)
+        slow = {p for p, verdict in known.items() if verdict.status == "timeout" and not verdict.alone}
+        if slow:
+            codes = [code for code in _programs(self._stored(task)) if content_id(code) in slow]
+            verdicts = grade(task, codes, self._sandbox, self._limits(task))
+            self._book.keep(task.key, {code: replace(v, alone=True) for code, v in verdicts.items()}, {})
+
+    def close(self) -> None:
+        """Remove every box, close both files."""
+        self._sandbox.close()
+        self._runs.close()
+        self._book.close()
+
+    def _stored(self, task: Task) -> tuple[Run, ...]:
+        return tuple(self._runs.load(self._grading.selection, task.sheet.key).values())
+
+    def _limits(self, task: Task) -> Limits:
+        settings = self._grading.settings
+        return Limits(
+            cpu_s=task.problem.cpu_seconds or settings.test_cpu_seconds,
+            memory_mb=task.problem.memory_mb or settings.test_memory_mb,
+        )
+
+
+def sheets_of(source: TaskSource) -> tuple[Sheet, ...]:
+    """Return what a search may know of the tasks; they are loaded in another process than this one.
+
+    Raises:
+        TaskError: the tasks cannot be loaded.
+        OSError: their file cannot be read.
+    """
+    with spawned(1) as executor:
+        return executor.submit(load_sheets, source).result()
+
+
+def grade_all(grading: Grading, names: Sequence[str], jobs: int, on_progress: OnProgress) -> dict[str, str]:
+    """Grade every stored program of the selection; return the key of the verdicts by task name.
+
+    Raises:
+        SandboxUnavailableError: the sandbox failed; verdicts written before are kept.
+    """
+    keys: dict[str, str] = {}
+    with spawned(jobs) as executor:
+        futures = {executor.submit(_grade_new, grading, name): name for name in names}
+        for done, future in enumerate(as_completed(futures), start=1):
+            keys[futures[future]] = future.result()
+            on_progress(done, len(futures))
+    with spawned(1) as executor:
+        for name in names:
+            executor.submit(_grade_slow, grading, name).result()
+    return keys
+
+
+@cache
+def _desk(grading: Grading) -> GradingDesk:
+    """Open this process's desk once."""
+    desk = GradingDesk(grading)
+    at_exit(desk.close)
+    return desk
+
+
+def _grade_new(grading: Grading, name: str) -> str:
+    return _desk(grading).grade_new(name)
+
+
+def _grade_slow(grading: Grading, name: str) -> None:
+    _desk(grading).grade_slow(name)
+
+
+def _programs(runs: Iterable[Run]) -> list[str]:
+    """Return every distinct program of some runs, answers and other candidates alike."""
+    codes = (code for run in runs for code in (run.code, *(c.code for c in run.state.candidates)))
+    return list(dict.fromkeys(code for code in codes if code))

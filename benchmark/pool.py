@@ -1,0 +1,257 @@
+"""Completions and executions kept by content, so that what two policies share is generated and run once.
+
+A completion from the pool costs every policy that asks for it its tokens, and the seconds that it took when it was
+generated. Texts that a deadline cut are not kept, nor are executions that timed out: on a busy machine they say little
+about the program.
+
+Limits: a completion is named by model, messages, sampling settings, limits and seed; a change in how the engine decodes
+does not change its name, so use a new file after one.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from typing import Any
+
+from benchmark.database import Database
+from benchmark.records import from_json, to_json
+from inference.base import Completion, Message, Model, Profile, Request
+from sandbox.base import Execution, Limits, Program, Sandbox
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS completions (
+    key TEXT PRIMARY KEY, model TEXT NOT NULL, request TEXT NOT NULL, completion TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS executions (
+    key TEXT PRIMARY KEY, input TEXT NOT NULL, execution TEXT NOT NULL, seconds REAL NOT NULL) WITHOUT ROWID;
+"""
+_KEPT_STOPS = ("end", "stop_text", "length")
+_PLACES = 500
+"""Names looked up in one query; SQLite allows a thousand."""
+
+
+def name_of(*parts: Any) -> str:
+    """Return a name that is equal for equal content."""
+    return sha256(json.dumps(parts, sort_keys=True).encode("ascii")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """Where the time of a run went."""
+
+    model_s: float = 0.0
+    """Seconds in the model itself."""
+    sandbox_s: float = 0.0
+    """Seconds in the sandbox itself, added up over threads."""
+    saved_s: float = 0.0
+    """Seconds that work from the pool took when it was done."""
+    generated: int = 0
+    reused: int = 0
+    """Completions from the pool."""
+    executed: int = 0
+    recalled: int = 0
+    """Executions from the pool."""
+
+
+class Meter:
+    """Adds up what one run spends; several threads report to it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._spent = Spent()
+
+    def add(self, **amounts: float) -> None:
+        """Add to fields of `Spent`."""
+        with self._lock:
+            self._spent = Spent(**{name: value + amounts.get(name, 0) for name, value in asdict(self._spent).items()})
+
+    def read(self) -> Spent:
+        """Return the sums since the last reading, and start at zero."""
+        with self._lock:
+            spent, self._spent = self._spent, Spent()
+        return spent
+
+
+class RecordedModel:
+    """A `Model` that asks another one only for what the pool does not hold."""
+
+    def __init__(self, model: Model, pool: Database, meter: Meter) -> None:
+        """Keep the collaborators; `close` closes the model, not the pool."""
+        self._model = model
+        self._pool = pool
+        self._meter = meter
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self._model.name
+
+    @property
+    def fingerprint(self) -> str:
+        """The model's fingerprint."""
+        return self._model.fingerprint
+
+    @property
+    def profile(self) -> Profile:
+        """The model's prompt profile."""
+        return self._model.profile
+
+    @property
+    def context_tokens(self) -> int:
+        """The model's context."""
+        return self._model.context_tokens
+
+    @property
+    def notice(self) -> str:
+        """The model's notice."""
+        return self._model.notice
+
+    @property
+    def can_think(self) -> bool:
+        """Whether the model can think."""
+        return self._model.can_think
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        """Ask the model."""
+        return self._model.count_tokens(messages)
+
+    def complete_many(
+        self,
+        requests: Sequence[Request],
+        *,
+        deadline: float | None = None,
+        cancelled: Callable[[], bool] | None = None,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> tuple[Completion, ...]:
+        """Return one completion per request, in order; see `Model.complete_many`."""
+        keys = [name_of(self._model.fingerprint, asdict(request)) for request in requests]
+        known = self._known(keys)
+        for index, key in enumerate(keys):
+            if on_progress is not None and key in known:
+                on_progress(index, known[key].spent)
+        places = {key: index for index, key in reversed(list(enumerate(keys))) if key not in known}
+        self._meter.add(reused=len(keys) - len(places), saved_s=sum(known[key].seconds for key in keys if key in known))
+        if not places:
+            return tuple(known[key] for key in keys)
+        wanted = sorted(places.values())
+        began = time.monotonic()
+        made = self._model.complete_many(
+            [requests[index] for index in wanted],
+            deadline=deadline,
+            cancelled=cancelled,
+            on_progress=(lambda at, tokens: on_progress(wanted[at], tokens)) if on_progress else None,
+        )
+        self._meter.add(generated=len(made), model_s=time.monotonic() - began)
+        fresh = {keys[index]: completion for index, completion in zip(wanted, made, strict=True)}
+        self._keep(fresh, {keys[index]: requests[index] for index in wanted})
+        return tuple((known | fresh)[key] for key in keys)
+
+    def close(self) -> None:
+        """Close the model."""
+        self._model.close()
+
+    def _known(self, keys: Sequence[str]) -> dict[str, Completion]:
+        found: dict[str, Completion] = {}
+        for part in _parts(keys):
+            query = f"SELECT key, completion FROM completions WHERE key IN ({_marks(part)})"
+            found |= {key: from_json(Completion, text) for key, text in self._pool.rows(query, part)}
+        return found
+
+    def _keep(self, made: dict[str, Completion], asked: dict[str, Request]) -> None:
+        rows = [
+            (key, self._model.fingerprint, to_json(asked[key]), to_json(completion))
+            for key, completion in made.items()
+            if completion.stop in _KEPT_STOPS
+        ]
+        self._pool.write("INSERT OR IGNORE INTO completions VALUES (?, ?, ?, ?)", rows)
+
+
+class RecordedSandbox:
+    """A `Sandbox` that runs only what the pool does not hold."""
+
+    def __init__(self, sandbox: Sandbox, pool: Database, meter: Meter) -> None:
+        """Keep the collaborators; `close` closes the sandbox, not the pool."""
+        self._sandbox = sandbox
+        self._pool = pool
+        self._meter = meter
+
+    @property
+    def name(self) -> str:
+        """The back end."""
+        return self._sandbox.name
+
+    @property
+    def notice(self) -> str:
+        """The sandbox's notice."""
+        return self._sandbox.notice
+
+    @property
+    def workers(self) -> int:
+        """Programs that may run at the same time."""
+        return self._sandbox.workers
+
+    def run(
+        self,
+        program: Program,
+        inputs: Sequence[str],
+        limits: Limits = Limits(),
+        *,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> tuple[Execution, ...]:
+        """Run `program` once on every input that it has not run on; see `Sandbox.run`."""
+        base = (self._sandbox.name, asdict(program), asdict(limits))
+        keys = {text: name_of(*base, text) for text in inputs}
+        known = self._known(keys)
+        new = [text for text in keys if text not in known]
+        self._meter.add(recalled=len(known), saved_s=sum(seconds for _, seconds in known.values()))
+        executions = {text: execution for text, (execution, _) in known.items()}
+        if new:
+            executions |= self._run(program, new, limits, cancelled, keys)
+        missing = next((i for i, text in enumerate(inputs) if text not in executions), len(inputs))
+        return tuple(executions[text] for text in inputs[:missing])
+
+    def close(self) -> None:
+        """Close the sandbox."""
+        self._sandbox.close()
+
+    def _run(
+        self,
+        program: Program,
+        new: Sequence[str],
+        limits: Limits,
+        cancelled: Callable[[], bool] | None,
+        keys: dict[str, str],
+    ) -> dict[str, Execution]:
+        began = time.monotonic()
+        done = self._sandbox.run(program, new, limits, cancelled=cancelled)
+        took = time.monotonic() - began
+        self._meter.add(executed=len(done), sandbox_s=took)
+        made = dict(zip(new, done, strict=False))
+        rows = [
+            (keys[text], text, to_json(execution), took / len(new))
+            for text, execution in made.items()
+            if execution.status != "timeout"
+        ]
+        self._pool.write("INSERT OR IGNORE INTO executions VALUES (?, ?, ?, ?)", rows)
+        return made
+
+    def _known(self, keys: dict[str, str]) -> dict[str, tuple[Execution, float]]:
+        texts = {key: text for text, key in keys.items()}
+        found: dict[str, tuple[Execution, float]] = {}
+        for part in _parts(list(texts)):
+            query = f"SELECT key, execution, seconds FROM executions WHERE key IN ({_marks(part)})"
+            for key, execution, seconds in self._pool.rows(query, part):
+                found[texts[key]] = (from_json(Execution, execution), seconds)
+        return found
+
+
+def _parts(keys: Sequence[str]) -> list[Sequence[str]]:
+    return [keys[i : i + _PLACES] for i in range(0, len(keys), _PLACES)]
+
+
+def _marks(values: Sequence[str]) -> str:
+    return ", ".join("?" * len(values))

@@ -1,0 +1,39 @@
+"""Fresh interpreters for work that must not share memory: search apart from grading, one model per process.
+
+A spawned process holds nothing of its parent but what it was sent, and ends with it, so a killed run leaves nobody.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing.util import Finalize
+
+OnProgress = Callable[[int, int], None]
+"""Called with (tasks done, tasks in all)."""
+
+
+def spawned(jobs: int) -> ProcessPoolExecutor:
+    """Return an executor over `jobs` spawned processes; a context manager."""
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(jobs, mp_context=context, initializer=end_with_parent)
+
+
+def end_with_parent() -> None:
+    """Make this process end when its parent does, even by SIGKILL."""
+    threading.Thread(target=_wait_for_parent, name="parent-watch", daemon=True).start()
+
+
+def at_exit(close: Callable[[], None]) -> None:
+    """Call `close` when this spawned process ends in good order (`atexit` is not run there)."""
+    Finalize(None, close, exitpriority=1)
+
+
+def _wait_for_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -1,0 +1,44 @@
+"""Where a number comes from: the code's version and the machine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from hashlib import sha256
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+_SEARCH = ("graphs", "nodes", "inference", "sandbox")
+_SUFFIXES = {".py", ".j2", ".txt"}
+_RUNNING = ("conditions.py", "pool.py", "runner.py")
+
+
+def code_digest() -> str:
+    """Return a name for the code that searches: equal files, equal name, whatever else a commit holds."""
+    searching = (path for folder in _SEARCH for path in (ROOT / folder).rglob("*") if path.suffix in _SUFFIXES)
+    running = (ROOT / "benchmark" / name for name in _RUNNING)
+    digest = sha256()
+    for path in sorted((*searching, *running)):
+        digest.update(f"{path.relative_to(ROOT)}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def commit() -> str:
+    """Return the short commit, with a plus sign when files of ours differ from it; `unknown` outside a repository."""
+    try:
+        head = _git("rev-parse", "--short", "HEAD")
+        changed = _git("status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return f"{head}+" if changed else head
+
+
+def cores() -> int:
+    """Return the cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=True)
+    return done.stdout.strip()

@@ -1,0 +1,158 @@
+"""Run every condition on every task, in processes that know problems only; resumable, and cheap through the pool.
+
+One process per job, each with its own model (one thread) and sandbox. A task's conditions run one after another in one
+process, so that what they share is generated once. A run is stored as soon as it ends: killed at any moment, the same
+command goes on where it stopped.
+
+Limits: the processes share the machine, so seconds are those of a busy one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cache
+
+from benchmark.conditions import Condition
+from benchmark.pool import Meter, RecordedModel, RecordedSandbox
+from benchmark.processes import OnProgress, at_exit, spawned
+from benchmark.runs import Run, RunBook, Selection
+from benchmark.task import Sheet
+from graphs.running import OpenSolver
+from inference.base import ContextOverflowError, Model
+from nodes.settings import Settings
+from nodes.state import SolveState
+from sandbox.base import Sandbox
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """Everything that a search process is told; it travels between processes, so functions must be importable."""
+
+    runs: str
+    """File of the runs and the pool."""
+    conditions: tuple[Condition, ...]
+    """In the order in which they run."""
+    settings: Settings
+    code: str
+    """Digest of the code that searches."""
+    open_model: Callable[[Settings], Model]
+    open_sandbox: Callable[[Settings], Sandbox]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Searcher:
+    """Who searched, for the head of a table."""
+
+    selection: Selection
+    model: str
+    """The model's name."""
+    sandbox: str
+    """Back end."""
+
+
+class Workbench:
+    """One search process: its model, its sandbox, the runs file."""
+
+    def __init__(self, search: Search) -> None:
+        """Open everything.
+
+        Raises:
+            ModelError: one line says what is wrong with the model.
+            SandboxUnavailableError: no back end holds.
+        """
+        self._search = search
+        self._book = RunBook(search.runs)
+        self._meter = Meter()
+        sandbox = search.open_sandbox(search.settings)
+        self._sandbox = RecordedSandbox(sandbox, self._book.database, self._meter)
+        self._model = RecordedModel(search.open_model(search.settings), self._book.database, self._meter)
+        digests = tuple((c.name, c.digest(search.settings)) for c in search.conditions)
+        self.selection = Selection(model=self._model.fingerprint, code=search.code, digests=digests)
+
+    @property
+    def searcher(self) -> Searcher:
+        """Who searches here."""
+        return Searcher(selection=self.selection, model=self._model.name, sandbox=self._sandbox.name)
+
+    def run_missing(self, sheet: Sheet) -> None:
+        """Run the conditions of a task that are not stored yet, and store each."""
+        done = self._book.load(self.selection, sheet.key)
+        for condition in self._search.conditions:
+            if condition.name not in done:
+                tokens = done[condition.spends_like].tokens if condition.spends_like else 0
+                run = self._run(sheet, condition.settings(self._search.settings, tokens))
+                self._book.save(self.selection, sheet.key, condition.name, run)
+                done[condition.name] = run
+
+    def close(self) -> None:
+        """Free the model, remove every box, close the file."""
+        self._model.close()
+        self._sandbox.close()
+        self._book.close()
+
+    def _run(self, sheet: Sheet, settings: Settings) -> Run:
+        self._meter.read()
+        solver, error = OpenSolver(settings, self._model, self._sandbox), ""
+        began = time.monotonic()
+        try:
+            state = solver.run(sheet.problem)
+        except ContextOverflowError as overflow:
+            state, error = SolveState(problem=sheet.problem), str(overflow)
+        wall = time.monotonic() - began
+        spent = self._meter.read()
+        return Run(state=state, seconds=wall + spent.saved_s, wall_s=wall, spent=spent, error=error)
+
+
+def run_all(search: Search, sheets: Sequence[Sheet], jobs: int, on_progress: OnProgress) -> Searcher:
+    """Run what is missing, in `jobs` processes, and return who searched.
+
+    Raises:
+        ModelError: the model failed; everything finished before is stored.
+        SandboxUnavailableError: the sandbox failed.
+        ValueError: a control comes without what it is compared with.
+    """
+    _check_order(search.conditions)
+    with spawned(jobs) as executor:
+        searcher = executor.submit(_describe, search).result()
+        with closing(RunBook(search.runs)) as book:
+            lacking = book.missing(searcher.selection, [sheet.key for sheet in sheets])
+        _run_each(executor, search, [sheet for sheet in sheets if lacking[sheet.key]], on_progress)
+    return searcher
+
+
+def _run_each(executor: ProcessPoolExecutor, search: Search, sheets: Sequence[Sheet], on_progress: OnProgress) -> None:
+    futures = [executor.submit(_run_missing, search, sheet) for sheet in sheets]
+    on_progress(0, len(futures))
+    try:
+        for done, future in enumerate(as_completed(futures), start=1):
+            future.result()
+            on_progress(done, len(futures))
+    except BaseException:
+        executor.shutdown(wait=False, cancel_futures=True)
+        raise
+
+
+def _check_order(conditions: Sequence[Condition]) -> None:
+    for place, condition in enumerate(conditions):
+        if condition.spends_like and condition.spends_like not in {c.name for c in conditions[:place]}:
+            raise ValueError(f"{condition.name} spends like {condition.spends_like}: name that one before it")
+
+
+@cache
+def _workbench(search: Search) -> Workbench:
+    """Open this process's workbench once."""
+    bench = Workbench(search)
+    at_exit(bench.close)
+    return bench
+
+
+def _describe(search: Search) -> Searcher:
+    return _workbench(search).searcher
+
+
+def _run_missing(search: Search, sheet: Sheet) -> None:
+    _workbench(search).run_missing(sheet)
