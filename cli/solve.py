@@ -146,6 +146,8 @@ def _search(solver: OpenSolver, problem: Problem, progress: Progress, log: Event
     with _signals_cancel(solver) as caught:
         try:
             for event in solver.stream(problem):
+                if caught:  # a signal that came before the search began had nothing to cancel
+                    solver.cancel()
                 progress.tell(event)
                 log.write(event)
                 if isinstance(event, Finished):

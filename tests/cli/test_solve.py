@@ -119,6 +119,18 @@ def test_signal_ends_with_the_best_so_far(number, code, capsys):
     assert signal.getsignal(number) is before
 
 
+def test_signal_before_the_search_is_not_lost():
+    class LateSolver(StorySolver):
+        def stream(self, problem):
+            signal.raise_signal(signal.SIGINT)
+            self.cancelled = False
+            yield from super().stream(problem)
+
+    solver = LateSolver(a_story(finished(stop="cancelled")))
+    assert run_solve(options(), solver) == Exit.INTERRUPTED
+    assert solver.cancelled
+
+
 def test_second_interrupt_ends_at_once(capsys):
     def impatient(solver):
         signal.raise_signal(signal.SIGINT)
