@@ -83,7 +83,8 @@ class Lines(Quiet):
         """Print a line for a box that worked with the model, a program, and what it did."""
         match event:
             case BoxFinished() if event.tokens or event.box == "sandbox_execution":
-                self.say(f"{event.box}: {event.tokens} tokens, {event.seconds:.1f} s")
+                tokens = f"{event.tokens} tokens, " if event.tokens else ""
+                self.say(f"{event.box}: {tokens}{event.seconds:.1f} s")
             case CandidateArrived():
                 self.say(f"program {event.id} ({event.origin}): {event.tokens} tokens")
             case CandidateRan():
