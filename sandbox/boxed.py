@@ -29,7 +29,7 @@ from sandbox.verdict import Ended, Facts, judge
 _MAX_INPUT = 48 * MB
 _SLACK_S = 15.0
 # Address space beyond the memory limit: the interpreter, its libraries, and thread stacks that are never filled.
-_ADDRESS_ROOM = 256 * MB
+_ADDRESS_ROOM = 512 * MB
 _RLIMITS = {"CORE": 0, "FSIZE": 64 * MB, "NOFILE": 256, "STACK": 64 * MB, "MEMLOCK": 0, "MSGQUEUE": 0}
 _ENDED: dict[str, Ended] = {ended: ended for ended in get_args(Ended)}
 

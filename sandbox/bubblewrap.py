@@ -27,6 +27,7 @@ from sandbox.python import system_python
 
 _NPROC = 48
 _HELLO_S = 20.0
+_NOTICE = "sandbox: bubblewrap, whose boxes no cgroup bounds as a whole"
 _FIX = "install it with `apt-get install bubblewrap` (0.8 or newer), or start a Docker engine"
 
 
@@ -163,7 +164,7 @@ class Bubblewrap:
         ]
 
 
-def open_bubblewrap(workers: int, notice: str = "") -> BoxedSandbox:
+def open_bubblewrap(workers: int, notice: str = _NOTICE) -> BoxedSandbox:
     """Return a sandbox whose boxes bubblewrap makes; not yet self-tested.
 
     Raises:

@@ -24,21 +24,20 @@ def open_sandbox(choice: SandboxChoice = "auto", *, workers: int = 2, runtime: s
         SandboxUnavailableError: no back end may be used; one line names the cause and the next command.
     """
     if choice == "docker":
-        return _tested(open_docker(workers, runtime=runtime), "sandbox: docker")
+        return _tested(open_docker(workers, runtime=runtime))
     if choice == "bubblewrap":
-        return _tested(open_bubblewrap(workers), "sandbox: bubblewrap, without a limit on the box as a whole")
+        return _tested(open_bubblewrap(workers))
     try:
-        return _tested(open_docker(workers, runtime=runtime), "sandbox: docker")
+        return _tested(open_docker(workers, runtime=runtime))
     except SandboxUnavailableError as error:
         docker_failed = str(error)
     try:
-        return _tested(open_bubblewrap(workers), f"sandbox: bubblewrap, since Docker failed: {docker_failed}")
+        return _tested(open_bubblewrap(workers, f"sandbox: bubblewrap, since Docker failed: {docker_failed}"))
     except SandboxUnavailableError as error:
         raise SandboxUnavailableError(f"no sandbox: Docker: {docker_failed}; bubblewrap: {error}") from error
 
 
-def _tested(sandbox: BoxedSandbox, notice: str) -> Sandbox:
-    sandbox.notice = notice
+def _tested(sandbox: BoxedSandbox) -> Sandbox:
     try:
         self_test(sandbox)
     except BaseException:

@@ -226,7 +226,8 @@ def open_docker(workers: int, *, memory_mb: int = Limits().memory_mb, runtime: s
         SandboxUnavailableError: no engine, an unfit one, or no image.
     """
     engine = Engine(memory_mb=memory_mb, runtime=runtime)
-    return BoxedSandbox("docker", engine.make, workers=workers, on_close=engine.close)
+    notice = f"sandbox: docker ({engine.notes})"
+    return BoxedSandbox("docker", engine.make, workers=workers, notice=notice, on_close=engine.close)
 
 
 def owner() -> str:

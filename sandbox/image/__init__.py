@@ -102,6 +102,7 @@ def _build(client: docker.DockerClient, base: Base) -> str:
         )
     except BuildError as error:
         raise SandboxUnavailableError(f"the image cannot be built: {error}; try `--base local`") from error
+    client.images.prune(filters={"dangling": True, "label": BASE_LABEL})
     return f"{tag()} built from {origin}"
 
 
@@ -124,7 +125,8 @@ def _import_local_base(client: docker.DockerClient) -> str:
     archive, python = local_rootfs()
     with archive:
         repository, _, version = LOCAL_BASE.partition(":")
-        client.api.import_image_from_file(archive.name, repository=repository, tag=version)
+        labels = [f'LABEL {BASE_LABEL}="Python {python}"']
+        client.api.import_image_from_file(archive.name, repository=repository, tag=version, changes=labels)
     return python
 
 

@@ -49,7 +49,8 @@ def test_auto_falls_back_and_says_why(no_engine):
 def test_auto_takes_docker(sandbox):
     if sandbox.name == "docker":
         with open_sandbox("auto", workers=1) as chosen:
-            assert (chosen.name, chosen.notice) == ("docker", "sandbox: docker")
+            assert chosen.name == "docker"
+            assert chosen.notice.startswith("sandbox: docker (engine ")
 
 
 def test_with_neither_nothing_runs(no_engine, no_bubblewrap):
