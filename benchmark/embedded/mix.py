@@ -52,7 +52,22 @@ FIRST_MIX = {
     "judge": 0.025,
     "separate": 0.015,
 }
-SECOND_MIX = {**FIRST_MIX, "tests": 0.16, "step": 0.20, "repair": 0.06, "sketch": 0.07}
+SECOND_MIX = {
+    "code": 0.17,
+    "planned code": 0.06,
+    "sketch": 0.06,
+    "observe": 0.025,
+    "criticise": 0.04,
+    "rephrase": 0.02,
+    "tests": 0.20,
+    "step": 0.27,
+    "repair": 0.07,
+    "analyse": 0.02,
+    "synthesise": 0.02,
+    "judge": 0.03,
+    "separate": 0.015,
+}
+"""After the first training programs come easily and running them does not: half of the second is execution."""
 
 
 def draw_sample(rng: random.Random, mix: Mapping[str, float]) -> Sample:

@@ -109,7 +109,7 @@ def _then(words: list[str], noun: str) -> str:
 
 
 def _sentences(words: list[str], noun: str) -> str:
-    openers = ("", "Then ", "After that, ", "Then ")
+    openers = ("", "Then ", "After that, ", "Then ", "Then ")
     said = [_upper(opener + word) + "." for opener, word in zip(openers, words, strict=False)]
     return f"You get {noun}. {' '.join(said)}"
 
