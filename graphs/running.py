@@ -30,7 +30,13 @@ class OpenSolver:
     """A solver with its model loaded and its sandbox proved; a context manager. One problem at a time."""
 
     def __init__(self, settings: Settings, model: Model, sandbox: Sandbox) -> None:
-        """Keep the collaborators; `open_solver` makes them from settings."""
+        """Keep the collaborators; `open_solver` makes them from settings.
+
+        Raises:
+            ValueError: `approve` is set, which pauses a run and so needs a graph with a checkpointer.
+        """
+        if settings.approve:
+            raise ValueError("approve pauses the run: use build_solver(checkpointer=...), or ask once solve() is done")
         self.settings = settings
         self.model = model
         self.sandbox = sandbox
@@ -47,12 +53,12 @@ class OpenSolver:
         self._cancelled.set()
 
     def solve(self, problem: Problem | str) -> Answer:
-        """Return the answer to a problem, given as a record or as its text.
+        """Return the answer to a problem, given as a record or as its text; its `stop` says how the search ended.
 
         Raises:
             ProblemError: the text is no problem.
-            ModelError: the model failed.
-            SandboxUnavailableError: the sandbox failed.
+            ModelError: the model failed before a program was found; afterwards `stop` is `failed`.
+            SandboxUnavailableError: the sandbox failed, likewise.
         """
         return next(event.answer for event in self.stream(problem) if isinstance(event, Finished))
 
@@ -67,25 +73,45 @@ class OpenSolver:
             ModelError: the model failed.
             SandboxUnavailableError: the sandbox failed.
         """
-        self._cancelled.clear()
-        asked = read_problem(problem) if isinstance(problem, str) else problem
+        teller = self._teller(problem)
         context = context_for(self.settings, self.model, self.sandbox, self._cancelled.is_set)
-        teller = _Teller(SolveState(problem=asked))
-        parts = self._graph.stream(
-            SolveInput(problem=asked),
-            run_config(context),
-            context=context,
-            stream_mode=["tasks", "custom", "updates", "values"],
-            version="v2",
-        )
         try:
-            for part in parts:
-                yield from teller.tell(part)
+            yield from self._follow(teller, context)
         except (ModelError, SandboxUnavailableError):
             if teller.state.candidates:
                 yield Finished(answer=best_answer(teller.state, context, "failed"))
             raise
         yield Finished(answer=teller.state.answer or best_answer(teller.state, context, "failed"))
+
+    def run(self, problem: Problem | str) -> SolveState:
+        """Return the final blackboard of a search: every plan, candidate, test and outcome beside the answer.
+
+        Raises:
+            ProblemError: the text is no problem.
+            ModelError: the model failed.
+            SandboxUnavailableError: the sandbox failed.
+        """
+        teller = self._teller(problem)
+        context = context_for(self.settings, self.model, self.sandbox, self._cancelled.is_set)
+        for _ in self._follow(teller, context):
+            pass
+        return teller.state
+
+    def _teller(self, problem: Problem | str) -> _Teller:
+        self._cancelled.clear()
+        return _Teller(SolveState(problem=read_problem(problem) if isinstance(problem, str) else problem))
+
+    def _follow(self, teller: _Teller, context: Context) -> Iterator[Event]:
+        """Run the graph; `teller` holds the state as far as it came."""
+        parts = self._graph.stream(
+            SolveInput(problem=teller.state.problem),
+            run_config(context),
+            context=context,
+            stream_mode=["tasks", "custom", "updates", "values"],
+            version="v2",
+        )
+        for part in parts:
+            yield from teller.tell(part)
 
     def close(self) -> None:
         """Free the model and remove every box."""
@@ -128,8 +154,8 @@ def solve(problem: Problem | str, settings: Settings = Settings()) -> Answer:
 
     Raises:
         ProblemError: the text is no problem.
-        ModelError: the model failed.
-        SandboxUnavailableError: the sandbox failed.
+        ModelError: the model failed before a program was found; afterwards `stop` is `failed`.
+        SandboxUnavailableError: the sandbox failed, likewise.
     """
     with open_solver(settings) as solver:
         return solver.solve(problem)

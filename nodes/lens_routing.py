@@ -7,8 +7,10 @@ Fixed policies walk their schedule; `adaptive` takes the move with the highest e
 from __future__ import annotations
 
 import time
+from typing import Any, cast
 
 from langgraph.runtime import Runtime
+from langgraph.types import Overwrite
 
 from nodes.answering import best_answer, verification
 from nodes.asking import LEAST_TOKENS
@@ -18,6 +20,7 @@ from nodes.problem_text import read_problem
 from nodes.state import Move, SolveState, StopReason, Update
 
 BOX = "lens_routing"
+_ACCUMULATED = ("history", "plans", "candidates", "oracles", "self_tests", "outcomes", "comparisons", "costs")
 WRITERS: tuple[Move, ...] = ("widen", "repair")
 """Moves that add programs; with the pool full, the programs that are there are still tested and compared."""
 
@@ -28,9 +31,11 @@ def lens_routing(state: SolveState, runtime: Runtime[Context]) -> Update:
     Raises:
         ProblemError: the run was started with an empty statement.
     """
-    if not state.started:
-        return _first_visit(state, runtime.context)
     context = runtime.context
+    if not state.started:
+        return _first_visit(state, context)
+    if state.answer is not None:
+        return _forget(_first_visit(state, context))
     stop = stop_reason(state, context)
     move = None if stop else next_move(state, context)
     if move is None:
@@ -41,11 +46,20 @@ def lens_routing(state: SolveState, runtime: Runtime[Context]) -> Update:
 
 def _first_visit(state: SolveState, context: Context) -> Update:
     """Read the problem, start the clock, and make the first move, which is always to widen."""
-    problem = state.problem if state.problem.statement else read_problem(state.statement)
-    now: Update = {"problem": problem, "started": time.time()}
-    if context.tokens_left(state) < LEAST_TOKENS:
-        return {**now, "move": "release", "stop": "tokens", "answer": best_answer(state, context, "tokens")}
+    is_read = state.problem.statement and not state.statement
+    problem = state.problem if is_read else read_problem(state.statement)
+    fresh = SolveState(problem=problem, started=time.time())
+    now: Update = {"statement": "", "problem": problem, "started": fresh.started}
+    if context.tokens_left(fresh) < LEAST_TOKENS:
+        return {**now, **_finish(fresh, context, "tokens")}
     return {**now, "move": "widen", "history": ("widen",)}
+
+
+def _forget(first: Update) -> Update:
+    """Return the first move of another problem on a thread that has answered one: nothing is left of the old one."""
+    empty: dict[str, Any] = {name: Overwrite(()) for name in _ACCUMULATED}
+    empty |= {"queue": (), "slots_made": 0, "evidence": (), "stop": "", "answer": None}
+    return cast(Update, {**empty, **first, "history": Overwrite(first.get("history", ()))})
 
 
 def _finish(state: SolveState, context: Context, stop: StopReason) -> Update:

@@ -40,7 +40,8 @@ class PublicTest:
 class Problem:
     """All that the search may see of a task."""
 
-    statement: str
+    statement: str = ""
+    """Without a default LangGraph would store a first input unread, as the plain dictionary that a server hands in."""
     mode: Mode = "function"
     entry_point: str = ""
     """Name of the function to be written; empty in `stdio` mode."""
@@ -280,8 +281,9 @@ class SolveInput:
     """What a caller hands in: a problem, or just its text."""
 
     statement: str = ""
-    """The problem as a person writes it (Markdown); read only when `problem` is not given."""
-    problem: Annotated[Problem, as_problem] = field(default_factory=lambda: Problem(statement=""))
+    """The problem as a person writes it (Markdown); once read it stands in `problem`, and this is empty again."""
+    problem: Annotated[Problem, as_problem] = field(default_factory=Problem)
+    """Taken when no statement is given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -322,6 +324,7 @@ class SolveState(SolveInput):
 class Update(TypedDict, total=False):
     """What a box may return; its keys are fields of `SolveState` (a test compares them)."""
 
+    statement: str
     problem: Problem
     started: float
     move: Move
@@ -337,4 +340,4 @@ class Update(TypedDict, total=False):
     comparisons: tuple[Comparison, ...]
     costs: tuple[Cost, ...]
     stop: StopReason
-    answer: Answer
+    answer: Answer | None
