@@ -16,6 +16,10 @@ MANY_PROGRAMS = 10_000
 PLAIN_SAMPLES = 8
 
 
+class ConditionError(ValueError):
+    """Conditions that cannot be run together; the message is one line that says what to do."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
     """A row of the table."""

@@ -16,7 +16,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 
-from benchmark.conditions import Condition
+from benchmark.conditions import Condition, ConditionError
 from benchmark.pool import Meter, RecordedModel, RecordedSandbox
 from benchmark.processes import OnProgress, at_exit, spawned
 from benchmark.runs import Run, RunBook, Selection
@@ -113,7 +113,7 @@ def run_all(search: Search, sheets: Sequence[Sheet], jobs: int, on_progress: OnP
     Raises:
         ModelError: the model failed; everything finished before is stored.
         SandboxUnavailableError: the sandbox failed.
-        ValueError: a control comes without what it is compared with.
+        ConditionError: a control comes without what it is compared with.
     """
     _check_order(search.conditions)
     with spawned(jobs) as executor:
@@ -139,7 +139,7 @@ def _run_each(executor: ProcessPoolExecutor, search: Search, sheets: Sequence[Sh
 def _check_order(conditions: Sequence[Condition]) -> None:
     for place, condition in enumerate(conditions):
         if condition.spends_like and condition.spends_like not in {c.name for c in conditions[:place]}:
-            raise ValueError(f"{condition.name} spends like {condition.spends_like}: name that one before it")
+            raise ConditionError(f"{condition.name} spends like {condition.spends_like}: name that one before it")
 
 
 @cache

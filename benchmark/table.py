@@ -1,0 +1,157 @@
+"""The table of results: `python -m benchmark.table --part held_out --n 200 --seed 1 --jobs 2 --db runs/embedded.sqlite`.
+
+Searches what is missing, grades it in other processes, and writes Markdown: each condition with intervals, what it
+cost, how often `verified` was right, and each difference with its interval. Killed and started again, it goes on.
+
+Limits: of the embedded model it says how the search helps a small model on its own family, never how it helps a large
+one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from benchmark.conditions import CONDITIONS, ConditionError
+from benchmark.grader import GradeBook, Grading, grade_all, sheets_of
+from benchmark.markdown import write_tables
+from benchmark.measures import Graded
+from benchmark.processes import OnProgress
+from benchmark.provenance import code_digest, commit, cores
+from benchmark.runner import Search, Searcher, run_all
+from benchmark.runs import RunBook
+from benchmark.task import PARTS, Sheet, TaskError, TaskSource
+from graphs.factory import open_box, open_model
+from inference.base import ModelError
+from nodes.settings import Settings
+from sandbox.base import SandboxUnavailableError
+
+SHOWN_SETTINGS = ("k", "max_rounds", "max_programs", "budget_tokens", "temperature", "top_p", "top_k", "answer_tokens",
+                  "thinking_tokens", "test_generations", "verified_tests", "min_gain", "test_cpu_seconds", "seed")  # fmt: skip
+
+
+def measure(search: Search, source: TaskSource, jobs: int) -> str:
+    """Search what is missing, grade it, and return the report in Markdown.
+
+    Raises:
+        ModelError: the model failed.
+        SandboxUnavailableError: the sandbox failed.
+        TaskError: the tasks cannot be loaded.
+        OSError: their file cannot be read.
+    """
+    began = time.monotonic()
+    sheets = sheets_of(source)
+    with _bar("searching") as on_progress:
+        searcher = run_all(search, sheets, jobs, on_progress)
+    searched = time.monotonic()
+    grading = _grading(search, searcher, source)
+    with _bar("grading") as on_progress:
+        keys = grade_all(grading, [sheet.name for sheet in sheets], jobs, on_progress)
+    results = collect(grading, sheets, keys)
+    minutes = f"{(searched - began) / 60:.1f} to search, {(time.monotonic() - searched) / 60:.1f} to grade"
+    head = [
+        f"- tasks: {len(sheets)} of {source.file or f'{source.part}, seed {source.seed}'}",
+        f"- model: {searcher.model} ({searcher.selection.model})",
+        f"- code: commit {commit()}, search {searcher.selection.code}",
+        f"- settings: {described(search.settings)}",
+        f"- sandbox: {searcher.sandbox}; machine: {cores()} cores, {jobs} processes",
+        f"- minutes of this call: {minutes}",
+    ]
+    return "\n".join(head) + "\n\n" + write_tables(results, sheets) + "\n"
+
+
+def collect(grading: Grading, sheets: Sequence[Sheet], keys: dict[str, str]) -> dict[str, list[Graded]]:
+    """Return the graded runs of each condition, in the order of the sheets.
+
+    Args:
+        grading: the files and the selection.
+        sheets: the tasks.
+        keys: the key of the verdicts by task name.
+    """
+    results: dict[str, list[Graded]] = {name: [] for name, _ in grading.selection.digests}
+    with closing(RunBook(grading.runs)) as runs, closing(GradeBook(grading.verdicts)) as book:
+        for sheet in sheets:
+            verdicts, truths = book.verdicts(keys[sheet.name]), book.truths(keys[sheet.name])
+            for name, run in runs.load(grading.selection, sheet.key).items():
+                results[name].append(Graded(sheet=sheet, run=run, verdicts=verdicts, truths=truths))
+    return results
+
+
+def described(settings: Settings) -> str:
+    """Return the settings that shape a search, in one line."""
+    return ", ".join(f"{name} {getattr(settings, name)}" for name in SHOWN_SETTINGS)
+
+
+def _grading(search: Search, searcher: Searcher, source: TaskSource) -> Grading:
+    runs = Path(search.runs)
+    return Grading(
+        runs=search.runs,
+        verdicts=str(runs.with_name(f"{runs.stem}.verdicts{runs.suffix}")),
+        source=source,
+        selection=searcher.selection,
+        settings=search.settings,
+        open_sandbox=search.open_sandbox,
+    )
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[OnProgress]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
+        bar = progress.add_task(title, total=None)
+        yield lambda done, whole: progress.update(bar, completed=done, total=whole)
+
+
+def _count(text: str) -> int:
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than one")
+    return int(text)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmark.table", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--part", choices=sorted(PARTS), default="held_out", help="part of the embedded family")
+    parser.add_argument("--tasks", default="", metavar="FILE", help="a file with one task per line instead")
+    parser.add_argument("--n", type=_count, default=200, help="tasks")
+    parser.add_argument("--seed", type=int, default=1, help="which tasks of the part")
+    parser.add_argument("--jobs", type=_count, default=2, help="processes")
+    parser.add_argument("--db", default="runs/embedded.sqlite", help="file of the runs and the pool")
+    parser.add_argument("--model", default="", help="a GGUF file; the embedded model when not given")
+    parser.add_argument("--sandbox", choices=["auto", "docker", "bubblewrap"], default="bubblewrap")
+    parser.add_argument("--conditions", default=",".join(CONDITIONS), help="rows of the table, separated by commas")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Write the report to standard output; return the exit code."""
+    given = _arguments()
+    unknown = [name for name in given.conditions.split(",") if name not in CONDITIONS]
+    if unknown:
+        sys.stderr.write(f"no condition {', '.join(unknown)}; known are {', '.join(CONDITIONS)}\n")
+        return 2
+    search = Search(
+        runs=given.db,
+        conditions=tuple(CONDITIONS[name] for name in given.conditions.split(",")),
+        settings=Settings(model=given.model, sandbox=given.sandbox, threads=1, sandbox_workers=1, test_cpu_seconds=2.0),
+        code=code_digest(),
+        open_model=open_model,
+        open_sandbox=open_box,
+    )
+    source = TaskSource(part=given.part, n=given.n, seed=given.seed, file=given.tasks)
+    try:
+        sys.stdout.write(measure(search, source, given.jobs))
+    except (ModelError, SandboxUnavailableError, TaskError, ConditionError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
