@@ -17,7 +17,7 @@ LITERAL_CHARS = 4000
 
 _OPENING = re.compile(r"^([ \t]*)(`{3,})[ \t]*([^\s`]*)[^`]*$")
 _PYTHON = ("python", "py", "python3")
-_BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+(.+?)\s*$")
+_BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+(\S.*)$")
 _ANSWER = re.compile(r"^[ \t]*\**answer\**\s*:\s*\**\s*(1|2|tie)\b", re.IGNORECASE | re.MULTILINE)
 _LABEL = re.compile(
     r"^\s*(?:#+\s*|\*\*\s*)?(?:sample\s+|example\s+)?(input|output|expected(?:\s+output)?)\s*#?\d*\s*(?:\*\*)?\s*(:?)"
@@ -64,7 +64,7 @@ def extract_code(reply: str) -> str | None:
 def parse_bullets(reply: str) -> tuple[str, ...]:
     """Return the items of a bullet or numbered list, without repeats."""
     found = (_BULLET.match(line) for line in reply.splitlines())
-    return tuple(dict.fromkeys(match.group(1) for match in found if match))
+    return tuple(dict.fromkeys(match.group(1).rstrip() for match in found if match))
 
 
 def parse_sketch(reply: str) -> str | None:
