@@ -36,7 +36,8 @@ class Limits:
     """What one run may use."""
 
     cpu_s: float = 6.0
-    """CPU seconds of one test; wall time is capped at three times this plus one second."""
+    """CPU seconds of one test; wall time is capped at three times this plus one second, not counting time spent
+    waiting for a core of a busy machine."""
     memory_mb: int = 512
     output_bytes: int = 1 << 20
     """Most bytes of standard output, or of the returned value's text."""

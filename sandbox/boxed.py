@@ -20,6 +20,7 @@ from sandbox.base import Execution, Limits, Program, SandboxUnavailableError
 from sandbox.inside import MB
 from sandbox.literals import parse_arguments
 from sandbox.pool import Pool
+from sandbox.processes import STARVED_FACTOR
 from sandbox.protocol import Box, BoxDiedError, CancelledError, ask
 from sandbox.runner import STDERR_TAIL
 from sandbox.trace import last_line, own_frames
@@ -153,7 +154,7 @@ class _Visit:
             self._box,
             request | {"source_bytes": 0 if known else len(source)},
             stdin if known else source + stdin,
-            wait_s=request["wall_s"] + _SLACK_S,
+            wait_s=STARVED_FACTOR * request["wall_s"] + _SLACK_S,
             max_body=2 * request["output_bytes"] + STDERR_TAIL,
             cancelled=self.cancelled,
         )

@@ -156,10 +156,10 @@ class Bubblewrap:
             *("--ro-bind-try", "/etc/alternatives", "/etc/alternatives"),
             *("--proc", "/proc", "--dev", "/dev"),
             *("--size", str(SHM_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"),
-            *("--perms", "0700", "--size", str(WORK_BYTES), "--tmpfs", "/work"),
+            *("--perms", "0700", "--size", str(WORK_BYTES), "--tmpfs", "/box"),
             *("--perms", "0700", "--size", str(TMP_BYTES), "--tmpfs", "/tmp"),
             *("--ro-bind", self.folder, "/opt/sandbox", "--remount-ro", "/"),
-            *("--chdir", "/work", "--seccomp", str(filter_fd), "--"),
+            *("--chdir", "/box", "--seccomp", str(filter_fd), "--"),
             *(self._python, *RUNNER_OPTIONS, *RUNNER_ARGUMENTS),
         ]
 

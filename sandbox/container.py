@@ -39,7 +39,7 @@ def host_flags(*, profile: str, memory_bytes: int, runtime: str) -> dict[str, An
     flags: dict[str, Any] = {
         "network_mode": "none",
         "read_only": True,
-        "tmpfs": {"/work": tmpfs(WORK_BYTES), "/tmp": tmpfs(TMP_BYTES)},
+        "tmpfs": {"/box": tmpfs(WORK_BYTES), "/tmp": tmpfs(TMP_BYTES)},
         "shm_size": SHM_BYTES,
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges:true", f"seccomp={profile}"],
@@ -68,7 +68,7 @@ def container_flags(labels: dict[str, str]) -> dict[str, Any]:
     """Return the arguments of the SDK's `create_container` beside image and host configuration."""
     return {
         "user": f"{USER_ID}:{USER_ID}",
-        "working_dir": "/work",
+        "working_dir": "/box",
         "hostname": "sandbox",
         "stdin_open": True,
         "tty": False,

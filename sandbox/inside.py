@@ -12,11 +12,11 @@ _START = "import sys; sys.path.insert(0, '/opt/sandbox'); from sandbox.runner im
 RUNNER_OPTIONS = ("-I", "-S", "-B", "-c", _START)
 """Arguments of the interpreter that start the runner."""
 
-RUNNER_ARGUMENTS = ("/opt/sandbox/sandbox/harness.py", "/work", "/tmp", "/dev/shm")
+RUNNER_ARGUMENTS = ("/opt/sandbox/sandbox/harness.py", "/box", "/tmp", "/dev/shm")
 """The harness, the working directory, and what else is wiped after each test."""
 
 MB = 1 << 20
 WORK_BYTES = 64 * MB
 TMP_BYTES = 16 * MB
 SHM_BYTES = 16 * MB
-"""Sizes of the tmpfs of a box: /work, /tmp and /dev/shm."""
+"""Sizes of the tmpfs of a box: /box, /tmp and /dev/shm."""

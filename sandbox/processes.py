@@ -14,6 +14,8 @@ import time
 from _collections_abc import Iterator
 
 TICK_S = 0.02
+STARVED_FACTOR = 4
+"""A program that waits for a core gets that wall time back, up to so many times its limit."""
 _REAP_S = 5.0
 _INODE_BYTES = 1024
 
@@ -75,6 +77,12 @@ def files_bytes(directories: list[int]) -> int:
     return total
 
 
+def waited_for_a_core(program: int) -> float:
+    """Return the seconds that the program was ready to run but a busy machine had no core for it."""
+    fields = _read(f"/proc/{program}/schedstat").split()
+    return int(fields[1]) / 1e9 if len(fields) > 1 else 0.0
+
+
 class Watch:
     """Why a test must be ended: its wall clock, or the CPU or memory of all its processes and files together."""
 
@@ -95,7 +103,8 @@ class Watch:
     def reason(self) -> str:
         """Return `deadline`, `cpu`, `memory`, or an empty text when the test may go on."""
         now = time.monotonic()
-        if now - self._started >= self._wall_s:
+        over = now - self._started - self._wall_s
+        if over >= 0 and over >= min(waited_for_a_core(self._program), (STARVED_FACTOR - 1) * self._wall_s):
             return "deadline"
         if now - self._looked < TICK_S:
             return ""

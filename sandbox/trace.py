@@ -10,7 +10,7 @@ import re
 _MAX_LINE = 300
 _MAX_TEXT = 2000
 _HARNESS_FRAME = re.compile(r'^  File "[^"\n]*harness\.py", line .*\n(?:    .*\n)*', re.MULTILINE)
-_PATH = re.compile(r'^(\s*File ")/work/(main\.py")', re.MULTILINE)
+_PATH = re.compile(r'^(\s*File ")/box/(main\.py")', re.MULTILINE)
 
 
 def own_frames(stderr: str, *, cut: bool = False) -> str:

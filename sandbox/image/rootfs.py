@@ -37,7 +37,7 @@ def local_rootfs() -> tuple[IO[bytes], str]:
         _add_links(archive, Path(executable))
         for path in sorted(_files(Path(executable).resolve(), Path(library))):
             archive.add(path.resolve(), arcname=str(path.parent.resolve() / path.name))
-        _add_text(archive, "etc/passwd", "sandbox:x:65532:65532::/work:/bin/false\n")
+        _add_text(archive, "etc/passwd", "sandbox:x:65532:65532::/box:/bin/false\n")
         _add_text(archive, "etc/group", "sandbox:x:65532:\n")
     stream.flush()
     return stream, version

@@ -69,8 +69,8 @@ KERNEL = [
     ),
     refused(
         "mounts-and-devices",
-        "'mount': attempt(lambda: 1 / 0 if libc.mount(b'none', b'/work', b'tmpfs', 0, 0) == 0 else open('/nowhere')), "
-        "'mknod': attempt(os.mknod, 'disk', 0o60666, 0xfe00), 'chroot': attempt(os.chroot, '/work')",
+        "'mount': attempt(lambda: 1 / 0 if libc.mount(b'none', b'/box', b'tmpfs', 0, 0) == 0 else open('/nowhere')), "
+        "'mknod': attempt(os.mknod, 'disk', 0o60666, 0xfe00), 'chroot': attempt(os.chroot, '/box')",
     ),
     refused(
         "state-in-the-kernel",
@@ -127,7 +127,7 @@ CHEATING = [
     ),
     Attack(
         name="look-for-answers",
-        source=TRY + "print(sorted(os.listdir('/work') + os.listdir('/tmp') + os.listdir('/dev/shm')), "
+        source=TRY + "print(sorted(os.listdir('/box') + os.listdir('/tmp') + os.listdir('/dev/shm')), "
         "sorted(os.listdir('/opt/sandbox/sandbox')))",
         output="['main.py'] ['__init__.py', '__pycache__', 'harness.py', 'processes.py', 'runner.py']",
     ),

@@ -31,11 +31,11 @@ def test_attack_ends_as_it_must(sandbox, attack):
 
 
 AFTER = [
-    ("files", "import os\nfor d in ('/work', '/tmp', '/dev/shm'): open(d + '/left', 'w')"),
+    ("files", "import os\nfor d in ('/box', '/tmp', '/dev/shm'): open(d + '/left', 'w')"),
     ("deep-folders", "import os\nfor n in range(500): os.mkdir('d'); os.chdir('d')"),
     (
         "closed-folders",
-        "import os\nos.mkdir('a'); os.mkdir('a/b'); os.chmod('a', 0)\nfor d in ('/work', '/tmp'): os.chmod(d, 0)",
+        "import os\nos.mkdir('a'); os.mkdir('a/b'); os.chmod('a', 0)\nfor d in ('/box', '/tmp'): os.chmod(d, 0)",
     ),
     ("daemons", "import os, time\nfor _ in range(9):\n  if os.fork() == 0: os.setsid(); time.sleep(99)"),
     ("fork-bomb", "import os\nwhile True:\n  try: os.fork()\n  except OSError: pass"),
@@ -45,13 +45,13 @@ AFTER = [
     ("full-disk", "import os\nwhile True: open(os.urandom(4).hex(), 'wb').write(b'x' * (1 << 20))"),
     ("source", "open('main.py', 'w').write('print(666)'); import os; os.chmod('main.py', 0)"),
     ("pipe-capacity", "import fcntl, sys\nfcntl.fcntl(1, 1031, 1 << 20); sys.stdout.write('x' * 999_999)"),
-    ("links", "import os\nos.symlink('/tmp', '/work/t'); os.symlink('/work', '/tmp/w'); os.link('main.py', 'again')"),
+    ("links", "import os\nos.symlink('/tmp', '/box/t'); os.symlink('/box', '/tmp/w'); os.link('main.py', 'again')"),
 ]
 LOOK = """
 import os
-left = [n for d in ("/work", "/tmp", "/dev/shm") for n in os.listdir(d)]
+left = [n for d in ("/box", "/tmp", "/dev/shm") for n in os.listdir(d)]
 seen = [int(n) for n in os.listdir("/proc") if n.isdigit()]
-print(left, len(seen), os.access("/tmp", os.W_OK), oct(os.stat("/work").st_mode & 0o777 | 0o055))
+print(left, len(seen), os.access("/tmp", os.W_OK), oct(os.stat("/box").st_mode & 0o777 | 0o055))
 """
 
 
@@ -65,7 +65,7 @@ def test_the_next_input_finds_nothing(sandbox, name, worst):
 
 
 def test_the_next_candidate_finds_nothing(sandbox):
-    leave = Program(source="for d in ('/work', '/tmp', '/dev/shm'): open(d + '/left', 'w')", mode="stdio")
+    leave = Program(source="for d in ('/box', '/tmp', '/dev/shm'): open(d + '/left', 'w')", mode="stdio")
     sandbox.run(leave, [""])
     (execution,) = sandbox.run(Program(source=LOOK, mode="stdio"), [""])
     assert execution.output == "['main.py'] 2 True 0o755\n"

@@ -51,7 +51,7 @@ def test_the_interpreter_is_the_systems():
 def test_only_the_system_is_shown():
     shown = run("import os; print(sorted(os.listdir('/')), os.listdir('/etc'))").output
     assert set(eval(shown.split("] [")[0] + "]")) <= {
-        "bin", "dev", "etc", "lib", "lib64", "opt", "proc", "sbin", "tmp", "usr", "work",
+        "bin", "dev", "etc", "lib", "lib64", "opt", "proc", "sbin", "tmp", "usr", "box",
     }  # fmt: skip
 
 

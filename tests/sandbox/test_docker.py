@@ -62,7 +62,7 @@ def inspected(client):
 HOST_TABLE = {
     "NetworkMode": "none",
     "ReadonlyRootfs": True,
-    "Tmpfs": {"/work": container.tmpfs(64 * MB), "/tmp": container.tmpfs(16 * MB)},
+    "Tmpfs": {"/box": container.tmpfs(64 * MB), "/tmp": container.tmpfs(16 * MB)},
     "ShmSize": 16 * MB,
     "CapDrop": ["ALL"],
     "CapAdd": None,

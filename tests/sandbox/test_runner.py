@@ -113,6 +113,22 @@ def test_cpu_clock_ends_a_spinner(runner):
     assert 0.25 <= header["cpu_s"] < 1
 
 
+def test_waiting_for_a_core_is_given_back(runner):
+    # Spinners on the one core that all may use keep the program from running for most of its wall clock.
+    core = min(os.sched_getaffinity(0))
+    pinned = f"import os; os.sched_setaffinity(0, [{core}])\n"
+    spinners = [subprocess.Popen([sys.executable, "-c", pinned + "while True: pass"]) for _ in range(4)]
+    try:
+        source = pinned + "import time\nwhile time.process_time() < 0.4: pass\nprint('done')"
+        header, (stdout, _) = runner.test(source, wall_s=0.8)
+    finally:
+        for spinner in spinners:
+            spinner.kill()
+            spinner.wait()
+    assert (header["ended"], stdout) == ("exit", b"done\n")
+    assert header["wall_s"] > 0.8
+
+
 def test_memory_watch_ends_a_hog(runner):
     header, _ = runner.test("x = b'x' * (200 << 20)\nimport time; time.sleep(60)", memory_bytes=50 << 20)
     assert header["ended"] == "memory"

@@ -10,7 +10,7 @@ TRACEBACK = """Traceback (most recent call last):
   File "/opt/sandbox/sandbox/harness.py", line 145, in main
     value = find(load(SOURCE), sys.argv[1])(*arguments)
             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-  File "/work/main.py", line 2, in f
+  File "/box/main.py", line 2, in f
     return 1 / x
            ~~^~~
 ZeroDivisionError: division by zero
@@ -38,6 +38,6 @@ def test_the_last_line_skips_blank_ones():
 
 
 def test_the_rest_of_a_lost_line_goes():
-    text = 'harness.py", line 3\n  File "/work/main.py", line 2\nValueError'
+    text = 'harness.py", line 3\n  File "/box/main.py", line 2\nValueError'
     assert own_frames(text, cut=True) == 'File "main.py", line 2\nValueError'
     assert own_frames("one long line", cut=True) == "one long line"
