@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 
-from nodes.evidence import confirmed_tests, outcomes_by_pair, public_passed, votes_by_key
+from nodes.evidence import confirmed_tests, outcomes_by_pair, public_passed
 from nodes.judging import expected_key, shown
-from nodes.state import Outcome, Problem, SolveState, content_id
+from nodes.state import OUTPUT_KEPT, Outcome, Problem, SolveState, content_id
 
 _LIMITS = {"timeout": "took too long", "memory": "used too much memory", "output_limit": "wrote too much output"}
 
@@ -38,27 +39,28 @@ def failures_of(state: SolveState, program_id: str) -> list[Failure]:
 def describe(problem: Problem, given: str, expected: str, run: Outcome) -> str:
     """Return the failing input, what was expected, and what happened."""
     happened = _LIMITS.get(run.status, "")
+    output = shown(problem.mode, run.output).rstrip() + (" ... (cut)" if len(run.output) >= OUTPUT_KEPT else "")
     error = _last_lines(run.error)
     if problem.mode == "function":
         call = f"{problem.entry_point}({given})"
         if run.status == "runtime_error":
             return f"{call} raised {error}"
-        return (
-            f"{call} {happened}"
-            if happened
-            else f"{call} returned {shown('function', run.output)}, expected {expected}"
-        )
+        return f"{call} {happened}" if happened else f"{call} returned {output}, expected {expected}"
     if run.status == "runtime_error":
         return f"Input:\n{given.rstrip()}\nError: {error}"
     if happened:
         return f"Input:\n{given.rstrip()}\nError: {happened}"
-    return f"Input:\n{given.rstrip()}\nOutput:\n{run.output.rstrip()}\nExpected:\n{expected.rstrip()}"
+    return f"Input:\n{given.rstrip()}\nOutput:\n{output}\nExpected:\n{expected.rstrip()}"
 
 
 def _last_lines(error: str) -> str:
     """Return the exception of a traceback, which is its last line; the frames above only when it is alone."""
     lines = [line for line in error.strip().splitlines() if line.strip()]
     return lines[-1] if lines else "an error without a message"
+
+
+def _gave(run: Outcome, input_id: str, key: str) -> bool:
+    return (run.input_id, run.output_key) == (input_id, key)
 
 
 def _confirmed(state: SolveState, outcomes: dict[tuple[str, str], Outcome]) -> list[tuple[str, str]]:
@@ -70,7 +72,7 @@ def _confirmed(state: SolveState, outcomes: dict[tuple[str, str], Outcome]) -> l
     texts = []
     for input_id, key in keys.items():
         test = by_id[input_id]
-        text = next((t for t, _ in test.votes if expected_key(state.problem.mode, t) == key), None)
-        if text is not None and key in votes_by_key(state, test, outcomes):
-            texts.append((test.input, text))
+        predicted = (text for text, _ in test.votes if expected_key(state.problem.mode, text) == key)
+        computed = (shown(state.problem.mode, run.output) for run in outcomes.values() if _gave(run, input_id, key))
+        texts.append((test.input, next(chain(predicted, computed))))
     return sorted(texts, key=lambda pair: len(pair[0]))

@@ -23,7 +23,10 @@ BOX = "self_test_synthesis"
 TESTS_PER_GENERATION = 5
 """CodeT keeps at most the first five of a generation."""
 ORACLES = 2
-_BOUND = re.compile(r"(?:<=|≤|\\leq?\b|&lt;=|\bat most\b|\bno more than\b|\bup to\b|\bbetween\s+-?\d)", re.IGNORECASE)
+_BOUND = re.compile(
+    r"<=|≤|⩽|\\le(?:q|qslant)?\b|&lt;=|<[^<>\n]{1,20}<|\b(?:at most|no more than|up to|not exceed)\b|\bbetween\s+-?\d",
+    re.IGNORECASE,
+)
 
 
 def self_test_synthesis(state: SolveState, runtime: Runtime[Context]) -> Update:
