@@ -53,7 +53,7 @@ def world(behaviours: dict[str, dict[str, str | None]], *, predicted: dict[str, 
     state = SolveState(
         **{
             "problem": problem(*tests),
-            "started": 1.0,
+            "started": 0.0,
             "candidates": tuple(candidate(name, i) for i, name in enumerate(names)),
             "self_tests": tuple(
                 self_test(given, *((predicted or {}).get(given, ()) and [predicted[given]])) for given in inputs
