@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from nodes.evidence import weigh
 from nodes.judging import expected_key
 from nodes.state import Candidate, Outcome, Problem, PublicTest, SelfTest, SolveState, content_id
@@ -66,8 +68,6 @@ def world(behaviours: dict[str, dict[str, str | None]], *, predicted: dict[str, 
             **changes,
         }
     )
-    from dataclasses import replace
-
     return replace(state, evidence=weigh(state))
 
 

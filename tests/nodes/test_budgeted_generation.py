@@ -1,0 +1,88 @@
+"""One slot, at most one program; the tokens are always paid."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import Send
+
+from inference.base import Completion, ContextOverflowError
+from nodes.budgeted_generation import SlotInput, budgeted_generation_node, slot_request
+from nodes.context import Context
+from nodes.state import Plan, Problem, Slot, SolveState
+from tests.nodes.records import content_id
+
+PROBLEM = Problem(statement="Sum up.", mode="function", entry_point="f", starter_code="def f(x): ...")
+FENCED = "```python\ndef f(x): return 1\n```"
+
+
+def drawn(ride, slot: Slot, script, **settings) -> SolveState:
+    """Run the box in a graph of its own, which hands it its runtime."""
+    context = ride(script, **settings).context
+    graph = (
+        StateGraph(SolveState, context_schema=Context)
+        .add_node("box", budgeted_generation_node, input_schema=SlotInput)
+        .add_conditional_edges(START, lambda state: [_send(slot)], ["box"])
+        .add_edge("box", END)
+        .compile()
+    )
+    return SolveState(**graph.invoke(SolveState(problem=PROBLEM), context=context))
+
+
+def _send(slot: Slot):
+    return Send("box", SlotInput(slot=slot, problem=PROBLEM, deadline=time.monotonic() + 60))
+
+
+SLOT = Slot(index=3, max_tokens=500)
+
+
+def test_program_remembers_where_it_came_from(ride):
+    plan = Plan(id="p", text="1. plan")
+    slot = Slot(index=3, kind="plan", plan=plan, perturbation="Be brief.", max_tokens=500)
+    reply = Completion(text=FENCED, tokens=30, thinking_tokens=12, confidence=1.5)
+    (made,) = drawn(ride, slot, lambda r: reply).candidates
+    assert (made.origin, made.plan_id, made.perturbation, made.index) == ("plan", "p", "Be brief.", 3)
+    assert (made.tokens, made.thinking_tokens, made.confidence) == (30, 12, 1.5)
+    assert made.program_id == content_id("def f(x): return 1")
+
+
+def test_reply_without_code_still_costs(ride):
+    state = drawn(ride, SLOT, ["I will think about it."])
+    assert state.candidates == ()
+    assert state.tokens_spent > 0
+
+
+def test_equal_programs_of_two_slots_are_two_candidates(ride):
+    ids = {drawn(ride, Slot(index=i, max_tokens=500), [FENCED]).candidates[0].id for i in (1, 2)}
+    assert len(ids) == 2
+
+
+@pytest.mark.parametrize("kind", ["plain", "perturbed"])
+def test_only_the_plain_slot_says_that_nothing_fits(ride, kind):
+    slot = Slot(index=0, kind=kind, max_tokens=500)
+    if kind == "plain":
+        with pytest.raises(ContextOverflowError, match="shorten it"):
+            drawn(ride, slot, [], context_tokens=30)
+    else:
+        assert drawn(ride, slot, [], context_tokens=30).candidates == ()
+
+
+def test_spent_budget_is_no_overflow(ride):
+    assert drawn(ride, Slot(index=0, max_tokens=5), []).candidates == ()
+
+
+def test_request_says_all_that_the_slot_says(ride):
+    slot = Slot(index=3, plan=Plan(id="p", text="1. plan"), perturbation="Be brief.", statement="Add.", max_tokens=77,
+                thinking_tokens=50, thinking_min_tokens=10)  # fmt: skip
+    made = slot_request(SlotInput(slot=slot, problem=PROBLEM), ride().context)
+    prompt = made.messages[1].content
+    assert all(text in prompt for text in ("1. plan", "Be brief.", "Add.", "def f(x): ..."))
+    assert "Sum up." not in prompt
+    assert (made.max_tokens, made.thinking.at_most, made.thinking.at_least) == (77, 50, 10)
+
+
+def test_equal_slots_of_two_policies_ask_alike(ride):
+    asked = [slot_request(SlotInput(slot=SLOT, problem=PROBLEM), ride(policy=p).context) for p in ("full", "resample")]
+    assert asked[0] == asked[1]
