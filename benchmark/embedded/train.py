@@ -35,8 +35,8 @@ WORK = Path("build/embedded")
 REFERENCE = Path("tests/benchmark/embedded/reference.json")
 TOKENIZER_SEED, TOKENIZER_SAMPLES = 0, 20_000
 FIRST_TOKENS = 10_500_000
-SECOND_TOKENS = 2_700_000
-OWN_SEED, OWN_PROBLEMS, OWN_TOKENS = 3, 2_000, 800_000
+SECOND_TOKENS = 1_800_000
+OWN_SEED, OWN_PROBLEMS, OWN_TOKENS = 3, 2_000, 450_000
 THREADS = 2
 FIRST = Run(seed=1, threads=THREADS)
 SECOND = Run(seed=2, threads=THREADS, cool_down=0.8, peak=0.6)
