@@ -49,7 +49,7 @@ def read_model(path: Path) -> ReferenceModel:
 
 
 def _unpacked(tensor: gguf.ReaderTensor) -> Array:
-    return np.asarray(gguf.quants.dequantize(tensor.data, tensor.tensor_type), dtype=np.float32)
+    return np.array(gguf.quants.dequantize(tensor.data, tensor.tensor_type), dtype=np.float32)
 
 
 def logits(model: ReferenceModel, tokens: NDArray[np.int64]) -> Array:
