@@ -103,7 +103,8 @@ def _mean_tokens(state: SolveState, box: str, default: float) -> float:
     return cost.spent / cost.calls if cost.calls else default
 
 
-def _program_tokens(state: SolveState, context: Context) -> float:
+def program_tokens(state: SolveState, context: Context) -> float:
+    """Return the mean tokens of a program so far, thinking included; a guess before the first."""
     return _mean_tokens(state, "budgeted_generation", context.settings.answer_tokens / 4)
 
 
@@ -129,7 +130,7 @@ def _widen(state: SolveState, context: Context, right: list[Evidence]) -> Value 
     else:
         gain = (1 - (1 - _fresh_rate(state, right)) ** n) * _worth_of_one_that_passes(state)
     plan_overhead = 1.5
-    return Value(move="widen", gain=gain, tokens=n * _program_tokens(state, context) * plan_overhead)
+    return Value(move="widen", gain=gain, tokens=n * program_tokens(state, context) * plan_overhead)
 
 
 def _test(state: SolveState, context: Context, right: list[Evidence]) -> Value | None:
@@ -143,7 +144,7 @@ def _test(state: SolveState, context: Context, right: list[Evidence]) -> Value |
     chance = lead.posterior if lead else PRIOR_ODDS / (1 + PRIOR_ODDS)
     gain = chance * (1 - chance) * again
     generations = context.settings.test_generations
-    tokens = generations * _mean_tokens(state, "self_test_synthesis", _program_tokens(state, context))
+    tokens = generations * _mean_tokens(state, "self_test_synthesis", program_tokens(state, context))
     return Value(move="test", gain=gain, tokens=tokens)
 
 
@@ -154,7 +155,7 @@ def _separate(state: SolveState, context: Context, right: list[Evidence]) -> Val
     second = max((e.posterior for e in right if e.cluster != right[0].cluster), default=0.0)
     gain = min(second, 0.5) * 0.5 ** (1 + state.history.count("separate"))
     return Value(
-        move="separate", gain=gain, tokens=4 * _mean_tokens(state, "distinguish", _program_tokens(state, context))
+        move="separate", gain=gain, tokens=4 * _mean_tokens(state, "distinguish", program_tokens(state, context))
     )
 
 
@@ -165,6 +166,4 @@ def _repair(state: SolveState, context: Context, right: list[Evidence]) -> Value
     rate = (sum(e.candidate_id in repaired for e in right) + 0.5) / (len(repaired) + 3)
     gain = (1 - (1 - rate) ** 4) * _worth_of_one_that_passes(state)
     calls = 8
-    return Value(
-        move="repair", gain=gain, tokens=calls * _mean_tokens(state, "repair", _program_tokens(state, context))
-    )
+    return Value(move="repair", gain=gain, tokens=calls * _mean_tokens(state, "repair", program_tokens(state, context)))

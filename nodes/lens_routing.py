@@ -15,7 +15,7 @@ from langgraph.types import Overwrite
 from nodes.answering import best_answer, verification
 from nodes.asking import LEAST_TOKENS
 from nodes.context import Condition, Context
-from nodes.lens import cluster_weights, is_unsettled, move_values, right_so_far
+from nodes.lens import cluster_weights, is_unsettled, move_values, program_tokens, right_so_far
 from nodes.problem_text import read_problem
 from nodes.state import Move, SolveState, StopReason, Update
 
@@ -117,5 +117,7 @@ def holds(condition: Condition, state: SolveState) -> bool:
 
 
 def _worthiest(state: SolveState, context: Context) -> Move | None:
-    values = [v for v in move_values(state, context) if v.per_token > context.settings.min_gain]
+    # In programs' worth of tokens, so that one threshold serves models that think little and models that think much.
+    program = program_tokens(state, context)
+    values = [v for v in move_values(state, context) if v.per_token * program > context.settings.min_gain]
     return max(values, key=lambda v: v.per_token).move if values else None

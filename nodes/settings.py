@@ -65,8 +65,8 @@ class Settings:
     """Texts asked for when the search writes tests."""
     verified_tests: int = 2
     """Distinct inputs of confirmed self-tests that a verified answer needs."""
-    min_gain: float = 2e-6
-    """Expected gain in P(correct) per token below which the search stops."""
+    min_gain: float = 0.004
+    """Expected gain in P(correct), for the tokens of one program, below which the search stops."""
 
     sandbox: SandboxName = "auto"
     """Where programs run."""
