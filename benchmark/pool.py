@@ -44,7 +44,7 @@ class Spent:
     """Where the time of a run went."""
 
     model_s: float = 0.0
-    """Seconds in the model itself."""
+    """Seconds in the model itself, by its own account: waiting for its turn is in no completion's seconds."""
     sandbox_s: float = 0.0
     """Seconds in the sandbox itself, added up over threads."""
     saved_s: float = 0.0
@@ -138,14 +138,13 @@ class RecordedModel:
         if not places:
             return tuple(known[key] for key in keys)
         wanted = sorted(places.values())
-        began = time.monotonic()
         made = self._model.complete_many(
             [requests[index] for index in wanted],
             deadline=deadline,
             cancelled=cancelled,
             on_progress=(lambda at, tokens: on_progress(wanted[at], tokens)) if on_progress else None,
         )
-        self._meter.add(generated=len(made), model_s=time.monotonic() - began)
+        self._meter.add(generated=len(made), model_s=sum(completion.seconds for completion in made))
         fresh = {keys[index]: completion for index, completion in zip(wanted, made, strict=True)}
         self._keep(fresh, {keys[index]: requests[index] for index in wanted})
         return tuple((known | fresh)[key] for key in keys)

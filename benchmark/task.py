@@ -106,7 +106,7 @@ class TaskSource:
             raise TaskError(f"{self.file} holds no task")
         try:
             return tuple(from_json(Task, line) for line in lines[: self.n or None])
-        except (TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise TaskError(f"{self.file}: a line is no task ({error})") from error
 
 

@@ -1,0 +1,91 @@
+"""The grader: verdicts, its own processes, and what it refuses."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from dataclasses import replace
+
+import pytest
+
+from benchmark.grader import NO_PROGRAM, GradeBook, Verdict, grade, sheets_of, true_outputs
+from benchmark.processes import spawned
+from benchmark.task import HiddenTest, TaskError, TaskSource
+from nodes.state import content_id
+from sandbox.base import Limits
+from tests.benchmark.planted import SETTINGS, a_task, open_box, searched_and_graded
+
+RIGHT = "def twice_1(xs):\n    return xs * 2"
+WRONG = "def twice_1(xs):\n    return [1, 1, 1, 1]"
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    box = open_box(SETTINGS)
+    yield box
+    box.close()
+
+
+@pytest.mark.bubblewrap
+@pytest.mark.parametrize(
+    ("code", "verdict"),
+    [
+        pytest.param(RIGHT, Verdict(right=True, status="passed"), id="right"),
+        pytest.param(WRONG, Verdict(right=False, status="wrong_answer"), id="passes-the-example-only"),
+        pytest.param("def twice_1(xs):\n    return xs[0]", Verdict(right=False, status="wrong_answer"), id="wrong"),
+        pytest.param("def twice_1(xs):\n    1/0", Verdict(right=False, status="runtime_error"), id="crashes"),
+        pytest.param(
+            "def twice_1(xs):\n    return xs * 2 if xs else 1/0",
+            Verdict(right=False, status="runtime_error"),
+            id="crashes-on-the-last",
+        ),
+        pytest.param("def other(xs): pass", Verdict(right=False, status="runtime_error"), id="no-such-function"),
+        pytest.param("def twice_1(xs):\n while 1: pass", Verdict(right=False, status="timeout"), id="never-ends"),
+        pytest.param("  \n", NO_PROGRAM, id="no-program"),
+    ],
+)
+def test_verdict(sandbox, code, verdict):
+    assert grade(a_task(1), [code], sandbox, Limits(cpu_s=0.3)) == {code: verdict}
+
+
+@pytest.mark.bubblewrap
+def test_a_program_must_pass_the_public_tests_too(sandbox):
+    code = "def twice_1(xs):\n    return xs * 2 if xs != [1, 1] else []"
+    assert grade(a_task(1), [code], sandbox)[code] == Verdict(right=False, status="wrong_answer")
+
+
+def test_a_task_without_hidden_tests_never_reaches_the_grader():
+    with pytest.raises(TaskError, match="every program would pass"):
+        replace(a_task(1), hidden=())
+
+
+@pytest.mark.bubblewrap
+def test_the_reference_says_what_is_true_and_is_silent_where_it_fails(sandbox):
+    truths = true_outputs(a_task(1), ["[2]", "None"], sandbox)
+    assert set(truths) == {content_id("[2]"), content_id("None")}
+    assert truths[content_id("[2]")]
+    assert not truths[content_id("None")]
+    assert true_outputs(replace(a_task(1), reference=""), ["[2]"], sandbox) == {}
+
+
+def test_tasks_are_loaded_in_another_process_than_the_one_that_asks():
+    with spawned(1) as executor:
+        assert executor.submit(os.getpid).result() != os.getpid()
+    sheets = sheets_of(TaskSource(part="tuning", n=2, seed=1))
+    assert [sheet.problem.tests != () for sheet in sheets] == [True, True]
+    assert not any("hidden" in repr(sheet) for sheet in sheets)
+
+
+@pytest.mark.bubblewrap
+def test_every_stored_candidate_gets_a_verdict_in_a_file_of_its_own(tmp_path):
+    tasks = [a_task(1), a_task(2, hidden=(HiddenTest(input="[3]", expected="[0]"),))]
+    search, searcher, grading, keys = searched_and_graded(tmp_path, tasks, ("baseline", "phase1"))
+    book = GradeBook(grading.verdicts)
+    first, second = (book.verdicts(keys[task.name]) for task in tasks)
+    book.close()
+    assert {True, False} == {verdict.right for verdict in first.values()}
+    assert {False} == {verdict.right for verdict in second.values()}
+    with sqlite3.connect(search.runs) as runs:
+        tables = {name for (name,) in runs.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    runs.close()
+    assert tables == {"runs", "completions", "executions"}
