@@ -19,11 +19,12 @@ OnProgress = Callable[[int, int], None]
 def spawned(jobs: int) -> ProcessPoolExecutor:
     """Return an executor over `jobs` spawned processes; a context manager."""
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(jobs, mp_context=context, initializer=end_with_parent)
+    return ProcessPoolExecutor(jobs, mp_context=context, initializer=stand_alone)
 
 
-def end_with_parent() -> None:
-    """Make this process end when its parent does, even by SIGKILL."""
+def stand_alone() -> None:
+    """Make this process end when its parent does, even by SIGKILL, but not by the terminal's Ctrl-C."""
+    os.setsid()
     threading.Thread(target=_wait_for_parent, name="parent-watch", daemon=True).start()
 
 

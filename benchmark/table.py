@@ -10,6 +10,7 @@ one.
 from __future__ import annotations
 
 import argparse
+import sqlite3
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -149,9 +150,12 @@ def main() -> int:
     source = TaskSource(part=given.part, n=given.n, seed=given.seed, file=given.tasks)
     try:
         sys.stdout.write(measure(search, source, given.jobs))
-    except (ModelError, SandboxUnavailableError, TaskError, ConditionError, OSError) as error:
+    except (ModelError, SandboxUnavailableError, TaskError, ConditionError, OSError, sqlite3.Error) as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped; the same command goes on from here\n")
+        return 130
     return 0
 
 

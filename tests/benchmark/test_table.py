@@ -1,0 +1,73 @@
+"""The command: one call from tasks to Markdown, and one line where something is wrong."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from benchmark import table
+from benchmark.records import to_json
+from benchmark.table import main, measure
+from benchmark.task import TaskSource
+from tests.benchmark.planted import a_search, a_task, write_tasks
+
+
+@pytest.fixture
+def call(monkeypatch, tmp_path):
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["table", "--db", str(tmp_path / "runs.sqlite"), *arguments])
+        return main()
+
+    return run
+
+
+@pytest.mark.bubblewrap
+def test_one_call_goes_from_tasks_to_a_report_with_its_circumstances(tmp_path):
+    source = write_tasks(tmp_path / "tasks.jsonl", [a_task(1)])
+    search = a_search(tmp_path, ("baseline", "phase1"))
+    first, again = measure(search, source, 1), measure(search, source, 1)
+    for fact in ("tasks: 1 of", "model: planted (scripted:", "search v1", "k 3", "sandbox: bubblewrap", "1 processes"):
+        assert fact in first
+    assert tables(first) == tables(again)
+
+
+def tables(report):
+    """Return the tables of a report, which follow the circumstances."""
+    return report.partition("**Per condition**")[2]
+
+
+def test_an_unknown_condition_is_refused_with_the_known_ones(call, capsys):
+    assert call("--conditions", "baseline,phase9") == 2
+    assert "no condition phase9; known are baseline" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flag", ["--n", "--jobs"])
+def test_a_count_below_one_is_refused(call, capsys, flag):
+    with pytest.raises(SystemExit):
+        call(flag, "0")
+    assert "0 is less than one" in capsys.readouterr().err
+
+
+def test_a_file_that_holds_no_task_is_one_line(call, capsys, tmp_path):
+    (tmp_path / "empty.jsonl").write_text("")
+    assert call("--tasks", str(tmp_path / "empty.jsonl")) == 1
+    assert capsys.readouterr().err.strip().endswith("holds no task")
+
+
+@pytest.mark.bubblewrap
+def test_a_model_that_is_not_there_is_one_line(call, capsys, tmp_path):
+    (tmp_path / "one.jsonl").write_text(to_json(a_task(1)))
+    assert call("--tasks", str(tmp_path / "one.jsonl"), "--model", str(tmp_path / "none.gguf"), "--jobs", "1") == 1
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "none.gguf" in error
+    assert "Traceback" not in error
+
+
+@pytest.mark.gguf
+@pytest.mark.bubblewrap
+def test_the_embedded_model_is_measured_on_its_own_family(tmp_path):
+    search = a_search(tmp_path, ("baseline", "samples"), open_model=table.open_model)
+    report = measure(search, TaskSource(part="tuning", n=1, seed=9), 1)
+    assert "| samples | " in report
+    assert "| pass@8 | " in report
