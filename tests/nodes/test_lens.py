@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import pytest
 from scipy.stats import beta
@@ -16,10 +17,9 @@ OTHER = {"0": "0", "1": "6"}
 WRONG = {"0": "9"}
 
 
-@pytest.mark.parametrize("leader", range(0, 12))
-@pytest.mark.parametrize("rest", range(0, 12))
-def test_settled_is_the_upper_half_of_the_beta_posterior(leader, rest):
-    assert settled(leader, rest) == pytest.approx(beta(leader + 1, rest + 1).sf(0.5), abs=1e-12)
+def test_settled_is_the_upper_half_of_the_beta_posterior():
+    for leader, rest in product(range(12), range(12)):
+        assert settled(leader, rest) == pytest.approx(beta(leader + 1, rest + 1).sf(0.5), abs=1e-12)
 
 
 @pytest.mark.parametrize(
