@@ -59,9 +59,9 @@ def make_context(sandbox):
 def run(make_context):
     """Run the whole figure once."""
 
-    def go(problem: str | Problem, script=None, *, cancelled=lambda: False, can_think=True, **settings) -> Run:
+    def go(problem: str | Problem, script=None, *, cancelled=lambda: False, profile="full", **settings) -> Run:
         asked = read_problem(problem) if isinstance(problem, str) else problem
-        model = ScriptedModel(Talk(script or {}) if not callable(script) else script, can_think=can_think)
+        model = ScriptedModel(Talk(script or {}) if not callable(script) else script, profile=profile)
         context = make_context(model, cancelled=cancelled, **settings)
         end = build_solver().invoke(SolveInput(problem=asked), run_config(context), context=context)
         state = end if isinstance(end, SolveState) else SolveState(**end)

@@ -31,6 +31,9 @@ Output:
 """
 TEMPLATES = ("analyse", "code", "criticise", "judge", "observe", "oracle", "rephrase", "repair", "separate", "sketch",
              "synthesise", "tests")  # fmt: skip
+_COMPACT = {"Write code.": "code", "Write tests.": "tests", "Make a plan.": "sketch", "Note steps.": "observe",
+            "Criticise the plan.": "criticise", "Repair.": "repair", "Combine.": "synthesise", "Rephrase.": "rephrase",
+            "Judge.": "judge", "Tell apart.": "separate"}  # fmt: skip
 _OPENINGS = {(PROMPTS / "full" / f"{name}.j2").read_text(encoding="utf-8").splitlines()[0]: name for name in TEMPLATES}
 assert len(_OPENINGS) == len(TEMPLATES), "a script tells templates apart by their first line"
 
@@ -38,8 +41,9 @@ Say = str | Callable[[Request], str | Completion]
 
 
 def kind_of(request: Request) -> str:
-    """Return the template that a request was rendered from."""
-    return _OPENINGS[request.messages[0].content]
+    """Return the template that a request was rendered from; the compact profile's oracle is its `code`."""
+    opening = request.messages[0].content
+    return "analyse" if opening.startswith("Analyse: ") else {**_COMPACT, **_OPENINGS}[opening]
 
 
 def fenced(code: str) -> str:

@@ -43,6 +43,15 @@ def test_right_program_is_verified(run, policy):
     assert (answer.verified, answer.stop) == (True, "verified")
 
 
+@pytest.mark.parametrize("policy", THOROUGH)
+@pytest.mark.parametrize("wrong", [False, True])
+def test_small_models_profile_runs_every_box(run, policy, wrong):
+    """The compact templates get the same values from the boxes; the oracle is their `code` with a style."""
+    script = {"code": lambda r: GOOD_AGAIN if "Style: loop." in text(r) else WRONG if wrong else GOOD}
+    ran = run(FUNCTION, script, policy=policy, profile="compact")
+    assert ran.answer.verified or wrong
+
+
 @pytest.mark.parametrize("policy", POLICIES)
 def test_wrong_function_is_never_verified(run, policy):
     answer = run(
