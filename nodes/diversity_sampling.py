@@ -88,7 +88,9 @@ def _twist(kind: str, text: str, state: SolveState) -> Twist | None:
     if kind == "sentence":
         return Twist(sentence=text)
     if kind == "rephrase":
-        return Twist(statement=f"{text}\n{examples_text(state)}".strip()) if text else None
+        said = f"{text}\n{examples_text(state)}".strip()
+        # A rephrasing that lost the function's name asks for a program that nothing can call.
+        return Twist(statement=said) if text and state.problem.entry_point in said else None
     idea = parse_sketch(text)
     return Twist(plan=Plan(id=content_id("idea", idea), text=idea)) if idea else None
 

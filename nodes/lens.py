@@ -140,7 +140,7 @@ def _test(state: SolveState, context: Context, right: list[Evidence]) -> Value |
         not right or lead is None or lead.confirmed_total >= context.settings.verified_tests
     ):
         return None
-    again = 0.5 ** list(state.history).count("test")
+    again = 0.5 ** state.history.count("test")
     chance = lead.posterior if lead else PRIOR_ODDS / (1 + PRIOR_ODDS)
     gain = chance * (1 - chance) * again
     generations = context.settings.test_generations

@@ -77,6 +77,14 @@ def test_rephrased_statement_keeps_the_examples(ride, problem, examples):
     assert slot.statement == f"Say it so.\n{examples}"
 
 
+def test_rephrasing_that_loses_the_name_is_dropped(ride):
+    """Without examples only the text itself can name the function."""
+    nameless = SolveState(problem=Problem(statement="Sum up.", mode="function", entry_point="f"))
+    assert [s for s in queue(ride, k=6, state=nameless) if s.statement == "Say it so."] == []
+    named = queue(ride, lambda r: "1. Write f so." if r.messages[0].content else "", k=6, state=nameless)
+    assert [s.statement for s in named if s.statement] == ["1. Write f so."]
+
+
 def test_empty_or_unreadable_perturbation_is_a_plain_slot(ride):
     slots = queue(ride, lambda r: " ", k=6, state=SolveState(problem=FUNCTION))
     assert len(slots) == 6
