@@ -148,8 +148,12 @@ class GradingDesk:
         self._book = GradeBook(grading.verdicts)
         self._sandbox = grading.open_sandbox(grading.settings)
 
-    def grade_new(self, name: str) -> str:
-        """Grade the programs of a task's runs that have no verdict yet; return the key of their verdicts."""
+    def grade_new(self, name: str) -> tuple[str, bool]:
+        """Grade the programs of a task's runs that have no verdict yet.
+
+        Returns:
+            The key of the task's verdicts, and whether one of them is a timeout that stands for the moment only.
+        """
         task = self._tasks[name]
         runs = self._stored(task)
         known = self._book.verdicts(task.key)
@@ -159,17 +163,15 @@ class GradingDesk:
         inputs = {test.input for run in runs for test in run.state.self_tests if test.id not in asked}
         truths = true_outputs(task, sorted(inputs), self._sandbox, self._limits(task))
         self._book.keep(task.key, verdicts, truths)
-        return task.key
+        return task.key, any(_is_doubtful(v) for v in (*known.values(), *verdicts.values()))
 
     def grade_slow(self, name: str) -> None:
         """Grade the programs that timed out once more, now that nothing else is being graded."""
         task = self._tasks[name]
-        known = self._book.verdicts(task.key)
-        slow = {p for p, verdict in known.items() if verdict.status == "timeout" and not verdict.alone}
-        if slow:
-            codes = [code for code in _programs(self._stored(task)) if content_id(code) in slow]
-            verdicts = grade(task, codes, self._sandbox, self._limits(task))
-            self._book.keep(task.key, {code: replace(v, alone=True) for code, v in verdicts.items()}, {})
+        slow = {program for program, verdict in self._book.verdicts(task.key).items() if _is_doubtful(verdict)}
+        codes = [code for code in _programs(self._stored(task)) if content_id(code) in slow]
+        verdicts = grade(task, codes, self._sandbox, self._limits(task))
+        self._book.keep(task.key, {code: replace(v, alone=True) for code, v in verdicts.items()}, {})
 
     def close(self) -> None:
         """Remove every box, close both files."""
@@ -206,13 +208,16 @@ def grade_all(grading: Grading, names: Sequence[str], jobs: int, on_progress: On
         SandboxUnavailableError: the sandbox failed; verdicts written before are kept.
     """
     keys: dict[str, str] = {}
+    slow: list[str] = []
     with spawned(jobs) as executor:
         futures = {executor.submit(_grade_new, grading, name): name for name in names}
         for done, future in enumerate(as_completed(futures), start=1):
-            keys[futures[future]] = future.result()
+            name = futures[future]
+            keys[name], is_slow = future.result()
+            slow += [name] * is_slow
             on_progress(done, len(futures))
     with spawned(1) as executor:
-        for name in names:
+        for name in slow:
             executor.submit(_grade_slow, grading, name).result()
     return keys
 
@@ -225,12 +230,17 @@ def _desk(grading: Grading) -> GradingDesk:
     return desk
 
 
-def _grade_new(grading: Grading, name: str) -> str:
+def _grade_new(grading: Grading, name: str) -> tuple[str, bool]:
     return _desk(grading).grade_new(name)
 
 
 def _grade_slow(grading: Grading, name: str) -> None:
     _desk(grading).grade_slow(name)
+
+
+def _is_doubtful(verdict: Verdict) -> bool:
+    """Whether a program ran out of time while others were being graded beside it."""
+    return verdict.status == "timeout" and not verdict.alone
 
 
 def _programs(runs: Iterable[Run]) -> list[str]:

@@ -14,6 +14,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -152,6 +153,9 @@ def main() -> int:
         sys.stdout.write(measure(search, source, given.jobs))
     except (ModelError, SandboxUnavailableError, TaskError, ConditionError, OSError, sqlite3.Error) as error:
         sys.stderr.write(f"{error}\n")
+        return 1
+    except BrokenProcessPool:
+        sys.stderr.write("a process was ended from outside, perhaps for lack of memory; the same command goes on\n")
         return 1
     except KeyboardInterrupt:
         sys.stderr.write("stopped; the same command goes on from here\n")

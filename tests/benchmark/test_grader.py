@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
 
-from benchmark.grader import NO_PROGRAM, GradeBook, Verdict, grade, sheets_of, true_outputs
+from benchmark.grader import NO_PROGRAM, GradeBook, Verdict, grade, grade_all, sheets_of, true_outputs
 from benchmark.processes import spawned
+from benchmark.runs import RunBook
 from benchmark.task import HiddenTest, TaskError, TaskSource
 from nodes.state import content_id
 from sandbox.base import Limits
@@ -89,3 +91,22 @@ def test_every_stored_candidate_gets_a_verdict_in_a_file_of_its_own(tmp_path):
         tables = {name for (name,) in runs.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     runs.close()
     assert tables == {"runs", "completions", "executions"}
+
+
+@pytest.mark.bubblewrap
+def test_a_program_that_timed_out_is_graded_once_more_alone(tmp_path):
+    search, searcher, grading, keys = searched_and_graded(tmp_path, [a_task(1)], ("baseline",))
+    key = keys["twice-1"]
+    with closing(GradeBook(grading.verdicts)) as book:
+        (code,) = book.verdicts(key)
+        hasty = Verdict(right=False, status="timeout")
+        book.keep(key, {program_of(search, searcher): hasty}, {})
+        assert book.verdicts(key) == {code: hasty}
+        grade_all(grading, ["twice-1"], 1, lambda done, whole: None)
+        assert book.verdicts(key)[code] == Verdict(right=False, status="wrong_answer", alone=True)
+
+
+def program_of(search, searcher):
+    """Return the program that the baseline chose."""
+    with closing(RunBook(search.runs)) as book:
+        return book.load(searcher.selection, a_task(1).sheet.key)["baseline"].code
