@@ -50,9 +50,9 @@ def diversity_sampling(state: SolveState, runtime: Runtime[Context]) -> Update:
 
 
 def fresh_plans(state: SolveState) -> list[Plan]:
-    """Return the plans that no program has been drawn from yet."""
+    """Return the plans that no program has been drawn from yet; one that was sketched twice comes once."""
     used = {candidate.plan_id for candidate in state.candidates}
-    return [plan for plan in state.plans if plan.id not in used]
+    return list({plan.id: plan for plan in state.plans if plan.id not in used}.values())
 
 
 def arrange(k: int, plans: Sequence[Plan], twists: Sequence[Twist]) -> list[Plan | Twist | None]:

@@ -96,6 +96,10 @@ def test_used_plans_are_not_drawn_again(ride):
     assert [plan.id for plan in fresh_plans(state)] == ["p1", "p2"]
 
 
+def test_plan_that_was_sketched_twice_is_drawn_once():
+    assert fresh_plans(SolveState(problem=FUNCTION, plans=(PLANS[0], PLANS[1], PLANS[0]))) == list(PLANS[:2])
+
+
 def test_slots_are_numbered_over_the_whole_search(ride):
     state = SolveState(problem=FUNCTION, plans=PLANS, slots_made=11)
     update = diversity_sampling(state, ride(talk, k=4))
