@@ -13,6 +13,7 @@ import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self, get_args
 
@@ -35,6 +36,16 @@ _RLIMITS = {"CORE": 0, "FSIZE": 64 * MB, "NOFILE": 256, "STACK": 64 * MB, "MEMLO
 _ENDED: dict[str, Ended] = {ended: ended for ended in get_args(Ended)}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What one back end asks of every program beside the caller's limits."""
+
+    rlimits: dict[str, int] = field(default_factory=dict)
+    """Resource limits beside the common ones, by the name after `RLIMIT_`."""
+    nice: int = 0
+    """Priority below the runner's; only for boxes in whose cgroup it counts among themselves alone."""
+
+
 class BoxedSandbox:
     """A `Sandbox` over a pool of boxes."""
 
@@ -45,7 +56,7 @@ class BoxedSandbox:
         *,
         workers: int,
         notice: str = "",
-        rlimits: dict[str, int] | None = None,
+        terms: Terms = Terms(),
         on_close: Callable[[], None] = lambda: None,
     ) -> None:
         """Start to make boxes.
@@ -55,13 +66,13 @@ class BoxedSandbox:
             make: returns a new box whose runner has said hello.
             workers: programs that may run at the same time, and idle boxes to keep.
             notice: one line for people.
-            rlimits: resource limits beside the common ones, by the name after `RLIMIT_`.
+            terms: what the back end asks of every program.
             on_close: called once all boxes are dead.
         """
         self.name = name
         self.notice = notice
         self.workers = workers
-        self._rlimits = _RLIMITS | (rlimits or {})
+        self._terms = terms
         self._pool = Pool(make, workers)
         self._slots = threading.Semaphore(workers)
         self._running: set[_Visit] = set()
@@ -86,7 +97,7 @@ class BoxedSandbox:
         """Run `program` once on every input, in order, in one fresh box; see `Sandbox.run`."""
         executions: list[Execution] = []
         visit = _Visit(self._pool, self.name, cancelled or (lambda: False))
-        request = _request(program, limits, self._rlimits)
+        request = _request(program, limits, self._terms)
         self._running.add(visit)
         try:
             with self._slot(visit.cancelled):
@@ -185,7 +196,7 @@ def _run_one(visit: _Visit, program: Program, text: str, request: dict[str, Any]
     return visit.test(program.source.encode("utf-8", "surrogatepass"), stdin, request)
 
 
-def _request(program: Program, limits: Limits, rlimits: dict[str, int]) -> dict[str, Any]:
+def _request(program: Program, limits: Limits, terms: Terms) -> dict[str, Any]:
     memory_bytes = limits.memory_mb * MB
     return {
         "kind": "test",
@@ -194,7 +205,8 @@ def _request(program: Program, limits: Limits, rlimits: dict[str, int]) -> dict[
         "wall_s": 3 * limits.cpu_s + 1,
         "memory_bytes": memory_bytes,
         "output_bytes": limits.output_bytes,
-        "rlimits": rlimits | {"CPU": math.ceil(limits.cpu_s) + 1, "AS": memory_bytes + _ADDRESS_ROOM},
+        "nice": terms.nice,
+        "rlimits": _RLIMITS | terms.rlimits | {"CPU": math.ceil(limits.cpu_s) + 1, "AS": memory_bytes + _ADDRESS_ROOM},
     }
 
 

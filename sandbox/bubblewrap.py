@@ -20,7 +20,7 @@ from pathlib import Path
 
 from sandbox import seccomp
 from sandbox.base import SandboxUnavailableError
-from sandbox.boxed import BoxedSandbox
+from sandbox.boxed import BoxedSandbox, Terms
 from sandbox.inside import INSIDE_FILES, MB, RUNNER_ARGUMENTS, RUNNER_OPTIONS, SHM_BYTES, TMP_BYTES, USER_ID, WORK_BYTES
 from sandbox.protocol import BoxDiedError, ask
 from sandbox.python import system_python
@@ -176,7 +176,7 @@ def open_bubblewrap(workers: int, notice: str = _NOTICE) -> BoxedSandbox:
         bubblewrap.make,
         workers=workers,
         notice=notice,
-        rlimits={"NPROC": _NPROC},
+        terms=Terms(rlimits={"NPROC": _NPROC}),
         on_close=bubblewrap.close,
     )
 

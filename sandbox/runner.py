@@ -129,6 +129,7 @@ def _become_program(request: Request, command: list[str], stdio: list[int]) -> N
         hard = resource.getrlimit(number)[1]
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(number, (most, most))
+    os.setpriority(os.PRIO_PROCESS, 0, request["nice"])
     for target, fd in enumerate(stdio):
         os.dup2(fd, target)
     os.closerange(len(stdio), 1024)

@@ -49,7 +49,8 @@ rt_tgsigqueueinfo 297 240 | sched_get_priority_max 146 125 | sched_get_priority_
 sched_getaffinity 204 123 | sched_getattr 315 275 | sched_getparam 143 121 | sched_getscheduler 145 120
 sched_rr_get_interval 148 127 | sched_yield 24 124 | select 23 - | sendfile 40 71 | sendmmsg 307 269
 sendmsg 46 211 | sendto 44 206 | set_robust_list 273 99 | set_tid_address 218 96 | setitimer 38 103
-setpgid 109 154 | setrlimit 160 164 | setsid 112 157 | setsockopt 54 208 | shutdown 48 210 | sigaltstack 131 132
+setpgid 109 154 | setpriority 141 140 | setrlimit 160 164 | setsid 112 157 | setsockopt 54 208
+shutdown 48 210 | sigaltstack 131 132
 socket 41 198 | socketpair 53 199 | stat 4 - | statfs 137 43 | statx 332 291 | symlink 88 - | symlinkat 266 36
 sysinfo 99 179 | tgkill 234 131 | time 201 - | timer_create 222 107 | timer_delete 226 111
 timer_getoverrun 225 109 | timer_gettime 224 108 | timer_settime 223 110 | timerfd_create 283 85
@@ -68,8 +69,13 @@ _LOAD, _JUMP_IF_EQUAL, _JUMP_IF_ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06
 _ALLOW, _ERRNO, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
 _NUMBER_AT, _ARCHITECTURE_AT, _ARGUMENTS_AT = 0, 4, 16
 
-# Of these one argument decides: the argument's index and the value it must have.
-_ONLY_WITH = {"socket": (0, _AF_UNIX), "socketpair": (0, _AF_UNIX), "prlimit64": (0, 0)}
+# Allowed only with these values of these arguments: what changes limits or priority may change the caller's alone.
+_ONLY_WITH = {
+    "socket": {0: _AF_UNIX},
+    "socketpair": {0: _AF_UNIX},
+    "prlimit64": {0: 0},
+    "setpriority": {0: 0, 1: 0},
+}
 
 
 def allowed() -> dict[str, tuple[int | None, int | None]]:
@@ -96,9 +102,9 @@ def docker_profile(kind: str) -> dict[str, Any]:
     names = [name for name, numbers in allowed().items() if numbers[column] is not None]
     plain = [name for name in names if name not in _ONLY_WITH and name not in ("clone", "clone3")]
     rules: list[dict[str, Any]] = [{"names": plain, "action": "SCMP_ACT_ALLOW"}]
-    for name, (index, value) in _ONLY_WITH.items():
-        condition = {"index": index, "value": value, "op": "SCMP_CMP_EQ"}
-        rules.append({"names": [name], "action": "SCMP_ACT_ALLOW", "args": [condition]})
+    for name, wanted in _ONLY_WITH.items():
+        conditions = [{"index": index, "value": value, "op": "SCMP_CMP_EQ"} for index, value in wanted.items()]
+        rules.append({"names": [name], "action": "SCMP_ACT_ALLOW", "args": conditions})
     no_namespaces = {"index": 0, "value": _NAMESPACE_FLAGS, "valueTwo": 0, "op": "SCMP_CMP_MASKED_EQ"}
     rules.append({"names": ["clone"], "action": "SCMP_ACT_ALLOW", "args": [no_namespaces]})
     rules.append({"names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": _ENOSYS})
@@ -138,13 +144,11 @@ def bpf_filter(kind: str) -> bytes:
 def _decision(name: str) -> list[bytes]:
     """Return the instructions that end the filter for one call, once its number has matched."""
     if name in _ONLY_WITH:
-        index, value = _ONLY_WITH[name]
-        return [
-            _step(_LOAD, _ARGUMENTS_AT + 8 * index),
-            _step(_JUMP_IF_EQUAL, value, 0, 1),
-            _step(_RETURN, _ALLOW),
-            _step(_RETURN, _ERRNO | _EPERM),
-        ]
+        code = [_step(_RETURN, _ALLOW), _step(_RETURN, _ERRNO | _EPERM)]
+        for index, value in _ONLY_WITH[name].items():
+            refuse = len(code) - 1
+            code = [_step(_LOAD, _ARGUMENTS_AT + 8 * index), _step(_JUMP_IF_EQUAL, value, 0, refuse), *code]
+        return code
     if name == "clone":
         return [
             _step(_LOAD, _ARGUMENTS_AT),

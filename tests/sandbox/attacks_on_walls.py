@@ -37,7 +37,8 @@ FILES = [
     ),
     refused(
         "the-hosts-files",
-        "p: attempt(open, p) for p in ('/etc/shadow', '/root/.bashrc', '/root/.ssh', '/home', '/dev/sda', '/dev/vda', "
+        "p: attempt(open, p) for p in ('/etc/shadow', '/etc/gshadow', '/etc/ssh/ssh_host_rsa_key', '/home', "
+        "'/root', '/dev/sda', '/dev/vda', "
         "'/dev/mem', '/dev/kmsg', '/boot/config', '/var/lib/docker', '/proc/kcore', '/sys/firmware/acpi')",
     ),
     refused(

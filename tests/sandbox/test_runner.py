@@ -45,7 +45,7 @@ class PlainRunner:
                 "wall_s": 20.0,
                 "source_bytes": len(source),
             },
-            **{"memory_bytes": 1 << 40, "output_bytes": 1000, "rlimits": {"CORE": 0, "NOFILE": 256}},
+            **{"memory_bytes": 1 << 40, "output_bytes": 1000, "nice": 0, "rlimits": {"CORE": 0, "NOFILE": 256}},
             **changes,
         }
         self.send(request, source + stdin)
@@ -186,7 +186,7 @@ def test_hanging_up_ends_runner_and_program(tmp_path):
     plain = PlainRunner(tmp_path)
     header = {"kind": "test", "nonce": "n", "entry_point": "", "cpu_s": 50.0, "wall_s": 60.0, "source_bytes": 0}
     source = b"import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(60)"
-    header |= {"memory_bytes": 1 << 40, "output_bytes": 10, "rlimits": {}, "source_bytes": len(source)}
+    header |= {"memory_bytes": 1 << 40, "output_bytes": 10, "nice": 0, "rlimits": {}, "source_bytes": len(source)}
     plain.send(header, source)
     deadline = time.monotonic() + 10
     while not (pid := (tmp_path / "pid").read_text() if (tmp_path / "pid").exists() else ""):

@@ -60,6 +60,9 @@ def test_exactly_the_listed_calls_pass(program):
         (302, (0, 7), ALLOW),
         (302, (1, 7), EPERM),
         (302, (-1, 7), EPERM),
+        (141, (0, 0, 19), ALLOW),
+        (141, (0, 1, 19), EPERM),
+        (141, (2, 0, 19), EPERM),
     ],
 )
 def test_arguments_decide(program, number, arguments, wanted):
@@ -78,7 +81,7 @@ def test_other_kinds_of_calls_are_killed_or_refused(program):
         "userfaultfd", "io_uring_setup", "io_uring_enter", "keyctl", "add_key", "request_key", "kcmp", "memfd_create",
         "shmget", "semget", "msgget", "mq_open", "pidfd_getfd", "name_to_handle_at", "open_by_handle_at", "init_module",
         "kexec_load", "reboot", "personality", "syslog", "inotify_init1", "fanotify_init", "splice", "vmsplice", "tee",
-        "setpriority", "sched_setaffinity", "sched_setscheduler", "ioprio_set", "chroot", "pivot_root", "modify_ldt",
+        "sched_setaffinity", "sched_setscheduler", "ioprio_set", "chroot", "pivot_root", "modify_ldt",
         "iopl", "ioperm", "acct", "swapon", "quotactl", "clock_settime", "settimeofday", "adjtimex", "sync",
     ],
 )  # fmt: skip
