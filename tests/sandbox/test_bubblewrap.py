@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -96,6 +97,7 @@ def test_a_killed_host_leaves_no_process(end):
             assert time.monotonic() < deadline + 10
             time.sleep(0.05)
         assert Path(folder).exists() is (end == signal.SIGKILL)
+        shutil.rmtree(folder, ignore_errors=True)
     finally:
         host.kill()
         host.wait()
