@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from dataclasses import fields
 from pathlib import Path
 from typing import get_type_hints
@@ -123,3 +124,13 @@ def test_update_keys_are_state_fields():
 def test_modules_have_telling_names():
     vague = {"utils", "util", "helpers", "helper", "common", "misc", "manager"}
     assert not [source for source in sources() if vague & set(Path(source).stem.split("_"))]
+
+
+@pytest.mark.parametrize("folder", ["nodes", "sandbox"])
+def test_installed_package_has_every_file_it_reads(folder):
+    table = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    shipped = {
+        path for glob in table["tool"]["setuptools"]["package-data"][folder] for path in (ROOT / folder).glob(glob)
+    }
+    read = {path for path in (ROOT / folder).rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+    assert not read - shipped

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.types import Command
 
 from graphs import studio
 from inference.scripted import ScriptedModel
@@ -49,6 +51,18 @@ def test_server_runs_it_in_its_event_loop():
 def test_unknown_setting_is_refused():
     with pytest.raises((TypeError, ValueError), match="programs"):
         studio.graph.invoke(INPUT, context={"programs": 4})
+
+
+def test_server_adds_its_own_checkpointer_and_asks_a_person():
+    """A server stores every run: it copies the graph with a checkpointer of its own."""
+    graph = studio.graph.copy(update={"checkpointer": InMemorySaver()})
+    thread = {"configurable": {"thread_id": "one"}}
+    given = {"k": 4, "approve": True}
+    graph.invoke(INPUT, thread, context=given)
+    assert graph.get_state(thread).next == ("release",)
+    answer = end(graph.invoke(Command(resume=True), thread, context=given)).answer
+    assert answer
+    assert answer.approved is True
 
 
 def test_settings_are_offered_as_a_form():
