@@ -40,9 +40,8 @@ OWN_SEED, OWN_PROBLEMS, OWN_TOKENS = 3, 2_000, 450_000
 THREADS = 2
 FIRST = Run(seed=1, threads=THREADS)
 SECOND = Run(seed=2, threads=THREADS, cool_down=0.8, peak=0.6)
-REPORTED = {"held_out": 7, "training": 7}
-"""Parts and seeds of the exit test."""
-REPORTED_PROBLEMS, REPORTED_SAMPLES = 200, 8
+REPORTED = {"held_out": (200, 7, 8), "training": (100, 7, 1)}
+"""Problems, seed and samples per problem of each part of the exit test."""
 
 
 def prepare_tokenizer(work: Path) -> Tokenizer:
@@ -105,14 +104,14 @@ def second_stage(work: Path) -> None:
 def exit_test(work: Path) -> None:
     """Measure the exported model on the reported parts, side by side."""
     with ProcessPoolExecutor(max_workers=THREADS) as pool:
-        for done in [pool.submit(_measure, work, part, seed) for part, seed in REPORTED.items()]:
+        for done in [pool.submit(_measure, work, part, *given) for part, given in REPORTED.items()]:
             done.result()
 
 
-def _measure(work: Path, part: str, seed: int) -> None:
+def _measure(work: Path, part: str, n: int, seed: int, k: int) -> None:
     path = work / f"{part}.json"
     if not path.exists():
-        table = evaluate(part, REPORTED_PROBLEMS, seed, REPORTED_SAMPLES, work / "second.gguf")
+        table = evaluate(part, n, seed, k, work / "second.gguf")
         path.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
 
 
