@@ -39,7 +39,7 @@ install_engine() {
     fi
     if ! command -v dockerd >/dev/null || ! command -v docker >/dev/null; then
         export DEBIAN_FRONTEND=noninteractive
-        { apt-get update -q && apt-get install -y -q --no-install-recommends docker.io iptables; } >"$run_dir/apt.log" 2>&1 ||
+        { apt-get update -q && apt-get -o DPkg::Lock::Timeout=300 install -y -q --no-install-recommends docker.io iptables; } >"$run_dir/apt.log" 2>&1 ||
             { say "apt-get could not install docker.io, see $run_dir/apt.log"; exit 1; }
     fi
 }

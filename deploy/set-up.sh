@@ -30,7 +30,7 @@ install_packages() {
     command -v apt-get >/dev/null || { say "$why; install: $*" >&2; return 1; }
     say "$why: installing $* with apt-get"
     "${as_root[@]}" apt-get update -qq
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
 find_python() {
