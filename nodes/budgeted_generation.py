@@ -17,7 +17,7 @@ from langgraph.runtime import get_runtime
 from inference.base import Completion, ContextOverflowError, Request, Thinking
 from nodes.asking import LEAST_TOKENS, Allowance, ask, request, seed_for
 from nodes.context import Context
-from nodes.parsing import extract_code
+from nodes.programs import program_of
 from nodes.prompting import render
 from nodes.state import Candidate, Origin, Problem, Slot, Update, content_id
 
@@ -49,7 +49,7 @@ def budgeted_generation(state: SlotInput) -> Update:
     replies, cost = ask(runtime, BOX, [wanted], allowed)
     if replies[0] is None and slot.kind == "plain":
         _refuse_overflow(wanted, runtime.context)
-    candidate = _candidate(slot, replies[0])
+    candidate = _candidate(slot, state.problem, replies[0])
     if candidate is None:
         return {"costs": (cost,)}
     runtime.stream_writer({"kind": "candidate", "id": candidate.id, "origin": candidate.origin, "tokens": cost.spent})
@@ -83,8 +83,8 @@ def slot_request(state: SlotInput, context: Context) -> Request:
     )
 
 
-def _candidate(slot: Slot, reply: Completion | None) -> Candidate | None:
-    code = extract_code(reply.text) if reply else None
+def _candidate(slot: Slot, problem: Problem, reply: Completion | None) -> Candidate | None:
+    code = program_of(reply, problem)
     if reply is None or code is None:
         return None
     origins: dict[str, Origin] = {"plain": "plain", "plan": "plan", "perturbed": "perturbed"}

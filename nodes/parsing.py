@@ -10,6 +10,7 @@ import ast
 import re
 from typing import Literal
 
+from nodes.labelled import labelled_blocks, labelled_pairs
 from sandbox.base import Mode
 
 LITERAL_CHARS = 4000
@@ -17,13 +18,10 @@ LITERAL_CHARS = 4000
 
 _OPENING = re.compile(r"^([ \t]*)(`{3,})[ \t]*([^\s`]*)[^`]*$")
 _PYTHON = ("python", "py", "python3")
+_SKETCH_MARK = re.compile(r"^[ \t#*_]*(?:fixed |new |revised )?plan\b[ \t*_]*:[ \t*_]*", re.IGNORECASE | re.MULTILINE)
+_FLAW_MARK = re.compile(r"^[ \t#*_]*flaw[ \t*_]*:[ \t*_]*", re.IGNORECASE)
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+(\S.*)$")
 _ANSWER = re.compile(r"^[ \t]*\**answer\**\s*:\s*\**\s*(1|2|tie)\b", re.IGNORECASE | re.MULTILINE)
-_LABEL = re.compile(
-    r"^\s*(?:#+\s*|\*\*\s*)?(?:sample\s+|example\s+)?(input|output|expected(?:\s+output)?)\s*#?\d*\s*(?:\*\*)?\s*(:?)"
-    r"\s*(?:\*\*)?[ \t]*(.*)$",
-    re.IGNORECASE,
-)
 _NOT_LITERAL = (ValueError, SyntaxError, TypeError, MemoryError, RecursionError)
 
 
@@ -55,10 +53,14 @@ def python_blocks(text: str) -> list[str]:
     return named or [body for language, body in blocks if not language]
 
 
-def extract_code(reply: str) -> str | None:
-    """Return the last program of a reply, or None; thinking has been cut off by the model's adapter."""
+def extract_code(reply: str, entry_point: str = "") -> str | None:
+    """Return the last program of a reply, or None; thinking has been cut off by the model's adapter.
+
+    With an `entry_point` the last block that defines it comes first, since models like to end with an example of use.
+    """
     blocks = python_blocks(reply)
-    return blocks[-1].strip("\n") if blocks else None
+    defining = [block for block in blocks if entry_point and re.search(rf"\bdef\s+{re.escape(entry_point)}\b", block)]
+    return (defining or blocks)[-1].strip("\n") if blocks else None
 
 
 def parse_bullets(reply: str) -> tuple[str, ...]:
@@ -69,15 +71,19 @@ def parse_bullets(reply: str) -> tuple[str, ...]:
 
 def parse_sketch(reply: str) -> str | None:
     """Return the sketch itself, without a leading `Plan:` line; None when it holds no list."""
-    text = reply.strip().removeprefix("Plan:").strip()
+    text = reply.strip()
+    mark = _SKETCH_MARK.match(text)
+    text = text[mark.end() :].strip() if mark else text
     return text if parse_bullets(text) else None
 
 
 def parse_criticism(reply: str) -> tuple[str, str] | None:
-    """Return (flaw, fixed sketch) from `Flaw: ...` and `Plan:` parts."""
-    head, mark, tail = reply.partition("\nPlan:")
-    sketch = parse_sketch(tail) if mark else None
-    flaw = head.strip().removeprefix("Flaw:").strip()
+    """Return (flaw, fixed sketch) from `Flaw: ...` and `Plan:` parts, which may be bold or headings."""
+    text = reply.strip()
+    mark = _SKETCH_MARK.search(text)
+    if mark is None:
+        return None
+    sketch, flaw = parse_sketch(text[mark.end() :]), _FLAW_MARK.sub("", text[: mark.start()].strip())
     return (flaw, sketch) if sketch and flaw else None
 
 
@@ -130,53 +136,6 @@ def call_arguments(line: str, entry_point: str) -> str | None:
     """Return the argument text of a call `entry_point(...)` with literal arguments, or None."""
     node = _expression(line)
     return _arguments(node, entry_point) if isinstance(node, ast.Call) else None
-
-
-def labelled_pairs(text: str) -> tuple[tuple[str, str], ...]:
-    """Return the pairs of Input and Output blocks that follow each other."""
-    blocks = labelled_blocks(text)
-    pairs = zip(blocks, blocks[1:], strict=False)
-    return tuple(dict.fromkeys((a[1], b[1]) for a, b in pairs if a[0] == "input" and b[0] == "output"))
-
-
-def labelled_blocks(text: str) -> list[tuple[Literal["input", "output"], str]]:
-    """Return the blocks under `Input:` and `Output:` lines; a block is fenced, or ends at a blank line."""
-    lines = text.splitlines()
-    blocks: list[tuple[Literal["input", "output"], str]] = []
-    i = 0
-    while i < len(lines):
-        match = _label(lines[i])
-        i += 1
-        if match:
-            body, i = _block(lines, i, match.group(3))
-            if body is not None:
-                blocks.append(("input" if match.group(1).lower() == "input" else "output", body))
-    return blocks
-
-
-def _label(line: str) -> re.Match[str] | None:
-    """Match a line that names a block: with a colon, or as a heading of a sample."""
-    match = _LABEL.match(line)
-    is_named = match and (match.group(2) or re.match(r"^\s*(#+|\*\*)?\s*(sample|example)\b", line, re.IGNORECASE))
-    return match if is_named else None
-
-
-def _block(lines: list[str], start: int, rest: str) -> tuple[str | None, int]:
-    """Read one block that starts after its label; return (text or None, next line)."""
-    if rest.strip():
-        return rest.strip().strip("`") + "\n", start
-    i = start
-    while i < len(lines) and not lines[i].strip():
-        i += 1
-    if i < len(lines) and lines[i].lstrip().startswith("```"):
-        end = next((j for j in range(i + 1, len(lines)) if lines[j].strip().startswith("```")), len(lines))
-        return "\n".join(lines[i + 1 : end]).rstrip() + "\n", end + 1
-    if i > start + 1 or (i >= len(lines) and i > start):
-        return "", start
-    end = i
-    while end < len(lines) and lines[end].strip() and not _label(lines[end]) and "```" not in lines[end]:
-        end += 1
-    return "\n".join(lines[i:end]).rstrip() + ("\n" if end > i else ""), end
 
 
 def _assertion(line: str, entry_point: str) -> tuple[str, str] | None:

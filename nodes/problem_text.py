@@ -1,26 +1,38 @@
 """Read a problem as a person writes it: Markdown with a statement, an optional signature or starter code, examples.
 
-Two modes. `function`: the text names a function (a signature in backticks, starter code, or doctest examples).
+Two modes. `function`: the text names a function (a signature in backticks, starter code, doctests or asserts).
 `stdio`: everything else; examples are `Input:`/`Output:` blocks, fenced or ended by a blank line.
+
+Limits: one function is solved; calls with keyword arguments and values that are no literals are not read as examples.
 """
 
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 
-from nodes.parsing import LITERAL_CHARS, call_arguments, labelled_pairs, literal, python_blocks
+from nodes.labelled import labelled_pairs
+from nodes.parsing import LITERAL_CHARS, call_arguments, literal, parse_tests, python_blocks
 from nodes.state import Problem, PublicTest
 from sandbox.base import Mode
 
 MAX_CHARS = 200_000
+_MOST_LINES = 40
+"""Lines that one expected value may take."""
 _SIGNATURE = re.compile(r"`(?:def\s+)?([A-Za-z_]\w*)\s*\(([^`]*)\)\s*(?:->\s*[^`]+)?`")
 _DEF = re.compile(r"^([ \t]*)(?:async\s+)?def\s+([A-Za-z_]\w*)\s*\(", re.MULTILINE)
-_CALL = re.compile(r"^\s*>>>\s*(?:print\()?([A-Za-z_]\w*)\(", re.MULTILINE)
+_CALL = re.compile(r"^\s*(?:>>>\s*(?:print\()?|assert\s+)([A-Za-z_]\w*)\(", re.MULTILINE)
+_ASKED = re.compile(
+    r"\b(?:write|implement|complete|define|create|code|give|provide)\b[^.\n]{0,80}\b(?:function|method)\b",
+    re.IGNORECASE,
+)
+_PROMPT = ">>>"
 _ASSIGNMENT = re.compile(r"^\s*[A-Za-z_]\w*\s*=[^=]")
 _WORDS = re.compile(r"\b[A-Za-z]{3,}\b")
 _FORMAT_WORDS = re.compile(
-    r"\b(?:lines?|contains?|integers?|prints?|output|input|separated|given|denoting)\b", re.IGNORECASE
+    r"\b(?:lines?|contains?|integers?|numbers?|strings?|arrays?|prints?|output|input|separated|given|denoting)\b",
+    re.IGNORECASE,
 )
 
 
@@ -40,26 +52,40 @@ def read_problem(text: str) -> Problem:
     if len(statement) > MAX_CHARS:
         raise ProblemError(f"the problem has {len(statement)} characters; at most {MAX_CHARS} are read")
     starter = _starter_code(statement)
-    entry_point = _entry_point(statement, starter)
+    called = _called(statement)
+    entry_point = _entry_point(statement, starter, called)
     mode: Mode = "function" if entry_point else "stdio"
     tests = _function_tests(statement, entry_point) if entry_point else _stdio_tests(statement)
-    return Problem(statement=statement, mode=mode, entry_point=entry_point, starter_code=starter, tests=tests)
+    others = tuple(name for name in called if name != entry_point) if entry_point else ()
+    return Problem(
+        statement=statement, mode=mode, entry_point=entry_point, starter_code=starter, tests=tests, also_called=others
+    )
 
 
 def _starter_code(statement: str) -> str:
-    """Return the fenced block that defines the function to be written, if one does."""
-    return next((block.rstrip() for block in python_blocks(statement) if _DEF.search(block)), "")
+    """Return the fenced block that defines the function to be written, if one does; `main` is no function to call."""
+    return next((block.rstrip() for block in python_blocks(statement) if _functions(block)), "")
 
 
-def _entry_point(statement: str, starter: str) -> str:
+def _functions(code: str) -> list[str]:
+    return [name for _, name in _DEF.findall(code) if not name.startswith("__") and name != "main"]
+
+
+def _called(statement: str) -> list[str]:
+    """Return the functions that the examples call, in order, Python's own and classes left out."""
+    names = dict.fromkeys(_CALL.findall(statement))
+    return [name for name in names if not hasattr(builtins, name) and not name[0].isupper()]
+
+
+def _entry_point(statement: str, starter: str, called: list[str]) -> str:
     if starter:
-        names = [name for _, name in _DEF.findall(starter) if not name.startswith("__")]
-        return names[0] if names else ""
-    called = _CALL.findall(statement)
+        defined = _functions(starter)
+        return next((name for name in called if name in defined), defined[0])
     if called:
-        return str(called[0])
-    defined = _DEF.search(statement)
-    return defined.group(2) if defined else _signature(statement)
+        return called[0]
+    name = next(iter(_functions(statement)), "") or _signature(statement)
+    # A text about a function that shows data to read and write wants a program.
+    return name if _ASKED.search(statement) or not _stdio_tests(statement) else ""
 
 
 def _signature(statement: str) -> str:
@@ -70,20 +96,33 @@ def _signature(statement: str) -> str:
 
 
 def _function_tests(statement: str, entry_point: str) -> tuple[PublicTest, ...]:
-    tests = [*_doctests(statement, entry_point), *_assigned_examples(statement)]
+    asserted = (PublicTest(input=a, expected=b) for a, b in parse_tests(statement, "function", entry_point))
+    tests = [*_doctests(statement, entry_point), *asserted, *_assigned_examples(statement)]
     return tuple(dict.fromkeys(tests))
 
 
 def _doctests(statement: str, entry_point: str) -> list[PublicTest]:
-    lines = statement.splitlines()
+    lines = [line.strip() for line in statement.splitlines()]
     tests = []
-    for line, after in zip(lines, [*lines[1:], ""], strict=True):
-        call = line.strip().removeprefix(">>>").strip() if line.strip().startswith(">>>") else ""
-        arguments = call_arguments(call, entry_point) if call else None
-        expected = _canonical(after.strip())
+    for i, line in enumerate(lines):
+        if not line.startswith(_PROMPT):
+            continue
+        call = line.removeprefix(_PROMPT).strip()
+        printed = call.removeprefix("print(").removesuffix(")") if call.startswith("print(") else ""
+        arguments = call_arguments(printed or call, entry_point)
+        expected = _shown_value(lines[i + 1 : i + 1 + _MOST_LINES], is_printed=bool(printed))
         if arguments is not None and expected is not None:
             tests.append(PublicTest(input=arguments, expected=expected))
     return tests
+
+
+def _shown_value(lines: list[str], *, is_printed: bool) -> str | None:
+    """Return the value below a prompt, which may take several lines; what is printed and no literal is a text."""
+    end = next((i for i, line in enumerate(lines) if not line or line.startswith((_PROMPT, "```"))), len(lines))
+    whole = _canonical(" ".join(lines[:end]))
+    first = lines[0] if end else ""
+    printed = repr(first) if is_printed and first else None
+    return whole or _canonical(first) or printed
 
 
 def _assigned_examples(statement: str) -> list[PublicTest]:
@@ -143,4 +182,7 @@ def _is_prose(text: str) -> bool:
 
 def _is_sentence(line: str) -> bool:
     ends = line.rstrip().endswith((".", ":", ";", ","))
-    return len(_WORDS.findall(line)) > 3 and (ends or len(_FORMAT_WORDS.findall(line)) > 1)
+    words, formats = len(_WORDS.findall(line)), len(_FORMAT_WORDS.findall(line))
+    if words > 3 and (ends or formats > 1):
+        return True
+    return words > 1 and formats > 0 and (ends or "`" in line or "$" in line)

@@ -47,6 +47,8 @@ class Problem:
     """Name of the function to be written; empty in `stdio` mode."""
     starter_code: str = ""
     tests: tuple[PublicTest, ...] = ()
+    also_called: tuple[str, ...] = ()
+    """Other functions that the examples call: nothing checks them, so no answer is verified."""
     cpu_seconds: float | None = None
     """Limit that the statement sets for one test; None: the setting's."""
     memory_mb: int | None = None
@@ -273,7 +275,7 @@ def as_problem(old: Problem, new: Problem | dict[str, Any]) -> Problem:
     if isinstance(new, Problem):
         return new
     tests = tuple(t if isinstance(t, PublicTest) else PublicTest(**t) for t in new.get("tests", ()))
-    return Problem(**{**new, "tests": tests})
+    return Problem(**{**new, "tests": tests, "also_called": tuple(new.get("also_called", ()))})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

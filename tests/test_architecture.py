@@ -27,7 +27,16 @@ MAY_IMPORT = {
     "cli": {"cli", "benchmark", "graphs", "nodes", "inference", "sandbox"},
 }
 ONLY_IN = {"llama_cpp": {"inference/llama.py"}, "langchain_community": {"inference/langchain.py"}}
-PROBLEM_FIELDS = ("statement", "mode", "entry_point", "starter_code", "tests", "cpu_seconds", "memory_mb")
+PROBLEM_FIELDS = (
+    "statement",
+    "mode",
+    "entry_point",
+    "starter_code",
+    "tests",
+    "also_called",
+    "cpu_seconds",
+    "memory_mb",
+)
 
 
 def sources() -> list[str]:

@@ -6,10 +6,10 @@ import time
 
 import pytest
 
+from nodes.labelled import labelled_pairs
 from nodes.parsing import (
     call_arguments,
     extract_code,
-    labelled_pairs,
     literal,
     parse_bullets,
     parse_criticism,
@@ -222,3 +222,18 @@ def test_sketch_needs_steps(reply, sketch):
 )
 def test_criticism_needs_a_flaw_and_a_plan(reply, parsed):
     assert parse_criticism(reply) == parsed
+
+
+def test_program_is_the_last_block_that_defines_the_function():
+    reply = "```python\ndef f(x):\n    return x\n```\nUse it:\n```python\nprint(f(1))\n```\n"
+    assert extract_code(reply, "f") == "def f(x):\n    return x"
+    assert extract_code(reply, "g") == extract_code(reply) == "print(f(1))"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    ["Flaw: wrong\nPlan:\n1. a", "**Flaw:** wrong\n\n**Plan:**\n1. a", "### Flaw: wrong\n### Fixed plan:\n1. a",
+     "**Flaw**: wrong\n**Plan**: \n1. a"],
+)  # fmt: skip
+def test_criticism_is_read_in_any_dress(reply):
+    assert parse_criticism(reply) == ("wrong", "1. a")

@@ -220,3 +220,61 @@ def test_problem_is_named_by_its_content():
 
 def test_examples_are_frozen_records():
     assert read_problem(ATCODER).tests[0] == PublicTest(input="2\n3 4\n", expected="7\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Add.\n\nInput: two integers a and b.\n\nOutput: their sum.\n\nExample\n\nInput:\n1 2\n\nOutput:\n3\n",
+        "Add.\n\n## Input: Two integers.\n## Output: One integer.\n\nInput:\n1 2\nOutput:\n3\n",
+        "Add.\n\nInput: an integer `a` and `b`\n\nOutput: the sum\n\nInput:\n1 2\nOutput:\n3\nExplanation: 1 + 2 = 3\n",
+        "Add.\n\nExamples\nInput\n1 2\nOutput\n3\nNote\nEasy.\n",
+        "Add.\n\n**Example**\n\n### Input\n```\n1 2\n```\n### Output\n```\n3\n```\n",
+        "Add.\n\nExample 1\n**Input**\n1 2\n**Output**\n3\n**Explanation**\nOne and two.\n",
+    ],
+)
+def test_data_is_told_from_words_about_it(text):
+    assert pairs(text) == [("1 2\n", "3\n")]
+
+
+@pytest.mark.parametrize(
+    ("example", "read"),
+    [
+        ("assert f([1, 2], 'x') == 3", ("[1, 2], 'x'", "3")),
+        (">>> f(2)\n[[1, 0],\n [0, 1]]\n", ("2", "[[1, 0], [0, 1]]")),
+        (">>> f(1)\n2\nThat was easy.", ("1", "2")),
+        (">>> print(f(1))\nabc", ("1", "'abc'")),
+        (">>> print(f(1))\n7", ("1", "7")),
+    ],
+)
+def test_examples_of_a_function_come_in_many_forms(example, read):
+    assert pairs(f"Write a function `f(x)`.\n\n{example}\n") == [read]
+
+
+def test_asserts_alone_name_the_function():
+    read = read_problem("Add up the numbers of a list.\n\nassert total([1, 2]) == 3\nassert total([]) == 0\n")
+    assert (read.mode, read.entry_point, len(read.tests)) == ("function", "total", 2)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Read n, print its double.\n\n```python\ndef main():\n    ...\n```\n\nInput:\n2\n\nOutput:\n4\n",
+        "Let the function `f(n)` be twice n. Read n, print f(n).\n\nInput:\n2\n\nOutput:\n4\n",
+    ],
+)
+def test_data_to_read_and_write_makes_a_program_problem(text):
+    read = read_problem(text)
+    assert (read.mode, read.entry_point, pairs(text)) == ("stdio", "", [("2\n", "4\n")])
+
+
+def test_called_function_is_the_one_to_write_beside_a_helper():
+    starter = "```python\ndef helper(n): ...\n\ndef is_prime(n): ...\n```\n>>> is_prime(7)\nTrue\n"
+    assert (read_problem(starter).entry_point, pairs(starter)) == ("is_prime", [("7", "True")])
+
+
+def test_second_function_of_the_examples_is_named():
+    read = read_problem(
+        "Write `encode` and `decode`.\n>>> encode('a')\n'b'\n>>> decode('b')\n'a'\n>>> sorted([1])\n[1]"
+    )
+    assert (read.entry_point, read.also_called) == ("encode", ("decode",))

@@ -1,0 +1,29 @@
+"""The program in a reply, ready to run: one place for every box that asks for code."""
+
+from __future__ import annotations
+
+import re
+import typing
+
+from inference.base import Completion
+from nodes.parsing import extract_code
+from nodes.state import Problem
+
+_NAME = re.compile(r"\b[A-Z]\w+")
+_IMPORTED = re.compile(r"^\s*(?:from\s+typing\s+import|import\s+typing)\b", re.MULTILINE)
+
+
+def program_of(reply: Completion | None, problem: Problem) -> str | None:
+    """Return the program of a reply, or None where there is none."""
+    code = extract_code(reply.text, problem.entry_point) if reply else None
+    return with_typing_names(code, problem.starter_code) if code else None
+
+
+def with_typing_names(code: str, starter_code: str) -> str:
+    """Import the names of `typing` that the starter code takes for granted, as sites such as LeetCode do.
+
+    The line goes into the program itself, so that what is saved runs everywhere.
+    """
+    granted = set(_NAME.findall(starter_code)) & set(typing.__all__)
+    used = sorted(granted & set(_NAME.findall(code)))
+    return f"from typing import {', '.join(used)}\n\n{code}" if used and not _IMPORTED.search(code) else code
