@@ -26,15 +26,8 @@ def choose(state: SolveState, context: Context) -> Candidate | None:
 
 
 def _rank(item: Evidence, candidate: Candidate) -> tuple[float, ...]:
-    """Order: examples, anchors, confirmed tests, posterior (cluster and judged pairs), agreement, the earlier one."""
-    return (
-        -item.public_passed,
-        item.regressed,
-        -item.confirmed_passed,
-        -item.posterior,
-        -item.agreement,
-        candidate.index,
-    )
+    """Order: anchors, examples, confirmed tests, posterior (with agreement and judged pairs), the earlier one."""
+    return (item.regressed, -item.public_passed, -item.confirmed_passed, -item.posterior, candidate.index)
 
 
 def verification(state: SolveState, context: Context) -> tuple[bool, str]:
@@ -44,7 +37,9 @@ def verification(state: SolveState, context: Context) -> tuple[bool, str]:
     if chosen is None or item is None:
         return False, "no program was written" if chosen is None else "the program was not run on any test"
     if not item.public_total:
-        return False, "the problem has no examples to check against"
+        return False, "no examples were found in the problem to check against"
+    if state.problem.also_called:
+        return False, f"the examples also call {', '.join(state.problem.also_called)}, which nothing checks"
     if not item.passes_examples:
         return False, f"it fails {item.public_total - item.public_passed} of {item.public_total} examples"
     if item.confirmed_passed < item.confirmed_total:
@@ -62,7 +57,8 @@ def verification(state: SolveState, context: Context) -> tuple[bool, str]:
 
 
 def _heaviest_rival(state: SolveState, item: Evidence) -> int:
-    weights = cluster_weights(right_so_far(state))
+    """Return the size of the largest other cluster that passes the examples, whether or not a self-test vetoes it."""
+    weights = cluster_weights([e for e in state.evidence if e.passes_examples])
     return max((weight for cluster, weight in weights.items() if cluster != item.cluster), default=0)
 
 

@@ -1,8 +1,9 @@
 """Turn outcomes into evidence, without a model: public filter, confirmed tests, clusters, agreement, posterior.
 
-Agreement is CodeT's (arXiv 2207.10397) with the number of programs in place of its square root, since k is small.
-A self-test is *confirmed* when a candidate that passes every example gives a predicted output, and no other such
-candidate gives another predicted one; without examples nothing is confirmed, and agreement only orders clusters.
+Agreement is CodeT's product (arXiv 2207.10397) of programs and votes, with the number of programs in place of its
+square root since k is small, and one vote added that every cluster has: without tests the larger cluster leads.
+A self-test is *confirmed* when a prediction is what most of the candidates that pass every example give, and no other
+of their outputs was predicted too. Without examples nothing is confirmed, and agreement orders clusters.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from dataclasses import replace
 from statistics import mean, pstdev
 
 from nodes.judging import expected_key
-from nodes.lens import passes_everything, posterior
+from nodes.lens import knowledge, passes_everything, posterior
 from nodes.state import Candidate, Evidence, Outcome, SelfTest, SolveState, content_id
 
 Outcomes = Mapping[tuple[str, str], Outcome]
+JUDGED_ODDS = 3.0
+"""A pair that is judged alike in both orders multiplies the weight of the winner by this, and divides the loser's."""
 ORACLE_WEIGHT = 2.0
 """Weight of a brute-force program's output beside a predicted one: it was computed, not guessed."""
 
@@ -70,11 +73,22 @@ def confirmed_tests(state: SolveState, trusted: Sequence[str], outcomes: Outcome
     public = {content_id(test.input) for test in state.problem.tests}
     confirmed: dict[str, str] = {}
     for test in state.self_tests:
-        given = {run.output_key for p in trusted if (run := outcomes.get((p, test.id))) and run.output_key}
-        agreed = given & votes_by_key(state, test, outcomes).keys()
-        if len(agreed) == 1 and test.id not in public:
+        given = _samples_by_key(state, trusted, test.id, outcomes)
+        agreed = given.keys() & votes_by_key(state, test, outcomes).keys()
+        most = max(given.values(), default=0)
+        if len(agreed) == 1 and test.id not in public and given[next(iter(agreed))] == most:
             confirmed[test.id] = agreed.pop()
     return confirmed
+
+
+def _samples_by_key(state: SolveState, programs: Sequence[str], input_id: str, outcomes: Outcomes) -> dict[str, int]:
+    """Return how many candidates of the given programs give each output on an input, equal texts counted each time."""
+    counts: dict[str, int] = {}
+    for candidate in state.candidates:
+        run = outcomes.get((candidate.program_id, input_id))
+        if candidate.program_id in programs and run is not None and run.output_key:
+            counts[run.output_key] = counts.get(run.output_key, 0) + 1
+    return counts
 
 
 def weigh(state: SolveState) -> tuple[Evidence, ...]:
@@ -135,13 +149,13 @@ def _behaviour(run: Outcome | None) -> str:
 def _agreement(
     state: SolveState, candidates: Sequence[Candidate], clusters: Mapping[str, str], outcomes: Outcomes
 ) -> dict[str, float]:
-    """Return CodeT's score per cluster: candidates in it times the votes for the outputs it gives."""
+    """Return CodeT's score per cluster: candidates in it times one more than the votes for the outputs it gives."""
     scores: dict[str, float] = {}
     votes = {test.id: votes_by_key(state, test, outcomes) for test in state.self_tests}
     for cluster in set(clusters.values()):
         program = next(p for p, c in clusters.items() if c == cluster)
         members = sum(clusters.get(c.program_id) == cluster for c in candidates)
-        scores[cluster] = members * sum(v.get(_key(outcomes, program, i), 0.0) for i, v in votes.items())
+        scores[cluster] = members * (1 + sum(v.get(_key(outcomes, program, i), 0.0) for i, v in votes.items()))
     return scores
 
 
@@ -166,20 +180,26 @@ def _with_posteriors(
 ) -> tuple[Evidence, ...]:
     """Fill in P(correct): the share of the cluster among its rivals, judged pairs counted, and token confidence."""
     rivals = [e for e in drafts if passes_everything(e)] or list(drafts)
-    weight = {e.cluster: float(e.cluster_weight) + _points(state, e.cluster, drafts) for e in rivals}
+    weight = {e.cluster: _weight(e) * JUDGED_ODDS ** _net_wins(state, e.cluster, drafts) for e in rivals}
     whole = sum(weight.values())
     scores = _standard_scores([c.confidence for c in candidates])
+    knows = knowledge(state, drafts)
     return tuple(
-        replace(e, posterior=posterior(e, min(1.0, weight.get(e.cluster, e.cluster_weight) / max(whole, 1.0)), z))
+        replace(e, posterior=posterior(e, share=weight.get(e.cluster, _weight(e)) / max(whole, 1.0), knows=knows, z=z))
         for e, z in zip(drafts, scores, strict=True)
     )
 
 
-def _points(state: SolveState, cluster: str, drafts: Sequence[Evidence]) -> float:
-    """Return the judged points of a cluster, found through its members since clusters change with new inputs."""
+def _weight(item: Evidence) -> float:
+    """Return what a cluster weighs: its agreement; programs that completed nowhere weigh nothing."""
+    return item.agreement or float(item.cluster_weight)
+
+
+def _net_wins(state: SolveState, cluster: str, drafts: Sequence[Evidence]) -> float:
+    """Return the judged wins of a cluster less its defeats, found through its members: clusters change with inputs."""
     members = {e.program_id for e in drafts if e.cluster == cluster}
-    won = sum(c.points for c in state.comparisons if c.first in members and c.second not in members)
-    return won + sum(1 - c.points for c in state.comparisons if c.second in members and c.first not in members)
+    won = sum(2 * c.points - 1 for c in state.comparisons if c.first in members and c.second not in members)
+    return won + sum(1 - 2 * c.points for c in state.comparisons if c.second in members and c.first not in members)
 
 
 def _standard_scores(values: Sequence[float | None]) -> list[float]:

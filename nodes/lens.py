@@ -8,6 +8,7 @@ as the votes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import comb, exp
 
@@ -20,6 +21,8 @@ EXAMPLE_ODDS, MOST_EXAMPLES = 4.0, 3
 """Each passed public test multiplies the odds, up to a number of tests."""
 CONFIRMED_ODDS, MOST_CONFIRMED = 1.6, 4
 """Each passed confirmed self-test multiplies the odds; it agrees with a candidate by construction: a weaker sign."""
+LEAST_KNOWLEDGE, MOST_KNOWLEDGE = 1 / 8, 2.0
+"""Bounds of the factor by which the pass rate of fresh samples moves the odds."""
 FAILING = 0.02
 """P(correct) is multiplied by this when a public test or a confirmed self-test fails."""
 CONFIDENCE_WEIGHT = 0.25
@@ -34,7 +37,8 @@ class Value:
 
     move: Move
     gain: float
-    """Expected rise of P(the answer is correct)."""
+    """Expected rise of P(the answer is correct); of `test` the variance of that guess, which a decisive check would
+    remove: it buys certainty and `verified` even where it does not change the answer."""
     tokens: float
 
     @property
@@ -43,16 +47,35 @@ class Value:
         return self.gain / max(1.0, self.tokens)
 
 
-def odds_of_passing(public_total: int, confirmed: int, z: float = 0.0) -> float:
-    """Return the odds of a program that passes this many public tests and confirmed self-tests."""
-    odds = PRIOR_ODDS * EXAMPLE_ODDS ** min(public_total, MOST_EXAMPLES)
+def odds_of_passing(public_total: int, confirmed: int, *, knows: float = 1.0, z: float = 0.0) -> float:
+    """Return the odds of a program that passes this many public tests and confirmed self-tests.
+
+    Args:
+        public_total: public tests, all passed.
+        confirmed: confirmed self-tests, all passed.
+        knows: odds factor of `knowledge`.
+        z: token confidence in standard deviations above its siblings.
+    """
+    odds = PRIOR_ODDS * EXAMPLE_ODDS ** min(public_total, MOST_EXAMPLES) * knows
     return odds * CONFIRMED_ODDS ** min(confirmed, MOST_CONFIRMED) * exp(CONFIDENCE_WEIGHT * z)
 
 
-def posterior(item: Evidence, share: float, z: float) -> float:
-    """Return P(correct) of a candidate whose cluster holds `share` of the weight; z is its token confidence."""
-    odds = odds_of_passing(item.public_total, item.confirmed_passed, z)
-    return share * odds / (1 + odds) * (1.0 if passes_everything(item) else FAILING)
+def knowledge(state: SolveState, evidence: Sequence[Evidence]) -> float:
+    """Return how the share of fresh samples that pass every example moves the odds of those that do.
+
+    One that passes among many that fail may have passed by luck: few examples are easily met by a wrong program.
+    """
+    fresh = {c.id for c in state.candidates if not c.parent}
+    passing = sum(e.candidate_id in fresh and e.passes_examples and e.public_total > 0 for e in evidence)
+    if not state.problem.tests:
+        return 1.0
+    return max(LEAST_KNOWLEDGE, min(MOST_KNOWLEDGE, (passing + 1) / (max(0, len(fresh) - passing) + 1)))
+
+
+def posterior(item: Evidence, *, share: float, knows: float, z: float) -> float:
+    """Return P(correct) of a candidate whose cluster holds `share` of the weight; the rest as in `odds_of_passing`."""
+    odds = odds_of_passing(item.public_total, item.confirmed_passed, knows=knows, z=z)
+    return min(1.0, share) * odds / (1 + odds) * (1.0 if passes_everything(item) else FAILING)
 
 
 def passes_everything(item: Evidence) -> bool:
@@ -60,9 +83,9 @@ def passes_everything(item: Evidence) -> bool:
     return item.passes_examples and item.confirmed_passed == item.confirmed_total and not item.regressed
 
 
-def settled(leader: int, rest: int) -> float:
-    """Return P(the leading cluster has the majority), the upper half of Beta(leader + 1, rest + 1)."""
-    n = leader + rest + 1
+def settled(leader: int, runner_up: int) -> float:
+    """Return P(the leading cluster is the larger of the two), the upper half of Beta(leader + 1, runner_up + 1)."""
+    n = leader + runner_up + 1
     return float(sum(comb(n, j) for j in range(leader + 1)) / 2**n)
 
 
@@ -87,7 +110,7 @@ def cluster_weights(items: list[Evidence]) -> dict[str, int]:
 def is_unsettled(state: SolveState) -> bool:
     """Whether no cluster of example-passing programs leads clearly yet."""
     weights = list(cluster_weights(right_so_far(state)).values())
-    return not weights or settled(weights[0], sum(weights[1:])) < SETTLED
+    return not weights or settled(weights[0], sum(weights[1:2])) < SETTLED
 
 
 def move_values(state: SolveState, context: Context) -> list[Value]:
@@ -125,7 +148,7 @@ def _widen(state: SolveState, context: Context, right: list[Evidence]) -> Value 
         return None
     if right:
         weights = list(cluster_weights(right).values())
-        open_share = 1 - settled(weights[0], sum(weights[1:]))
+        open_share = 1 - settled(weights[0], sum(weights[1:2]))
         gain = open_share * (1 - (best(state) or right[0]).posterior) / 2
     else:
         gain = (1 - (1 - _fresh_rate(state, right)) ** n) * _worth_of_one_that_passes(state)
@@ -149,10 +172,10 @@ def _test(state: SolveState, context: Context, right: list[Evidence]) -> Value |
 
 
 def _separate(state: SolveState, context: Context, right: list[Evidence]) -> Value | None:
-    weights = list(cluster_weights(right).values())
+    weights = cluster_weights(right)
     if len(weights) < 2:
         return None
-    second = max((e.posterior for e in right if e.cluster != right[0].cluster), default=0.0)
+    second = max((e.posterior for e in right if e.cluster != next(iter(weights))), default=0.0)
     gain = min(second, 0.5) * 0.5 ** (1 + state.history.count("separate"))
     return Value(
         move="separate", gain=gain, tokens=4 * _mean_tokens(state, "distinguish", program_tokens(state, context))

@@ -29,7 +29,9 @@ def test_verified_under_all_conditions(ride):
     [
         pytest.param(world({}), "no program was written", id="no-program"),
         pytest.param(world({}, candidates=(candidate("a"),)), "the program was not run on any test", id="not-run"),
-        pytest.param(proved(tests=(), behaviours={}), "the problem has no examples to check against", id="no-examples"),
+        pytest.param(
+            proved(tests=(), behaviours={}), "no examples were found in the problem to check against", id="no-examples"
+        ),
         pytest.param(
             world({"a": {**PROVED, "0": "9"}}, predicted=PREDICTED), "it fails 1 of 1 examples", id="fails-an-example"
         ),
@@ -65,16 +67,33 @@ def test_rival_counts_from_half_the_weight(ride, weight, verified):
     assert verification(state, ride().context)[0] is verified
 
 
-def test_program_that_fails_a_confirmed_test_is_no_rival(ride):
-    state = proved({"b": {"0": "0", "1": "7", "2": "6"}})
-    assert verification(state, ride().context)[0]
+@pytest.mark.parametrize(("weight", "verified"), [(2, False), (3, True)])
+def test_program_that_fails_a_confirmed_test_is_a_rival_all_the_same(ride, weight, verified):
+    """It passes the examples, and the test that it fails is the search's own guess."""
+    state = proved({"b": {"0": "0", "1": "7", "2": "6"}}, counts={"a": weight})
+    assert verification(state, ride().context)[0] is verified
+
+
+def test_minority_that_shares_two_wrong_predictions_is_not_verified(ride):
+    state = world({"crowd": {"0": "0", "1": "1", "2": "2"}, "a": PROVED}, counts={"crowd": 7}, predicted=PREDICTED)
+    chosen = choose(state, ride().context)
+    assert chosen
+    assert (chosen.code, verification(state, ride().context)[0]) == ("crowd", False)
+
+
+def test_function_that_nothing_checks_forbids_verified(ride):
+    state = proved()
+    state = replace(state, problem=replace(state.problem, also_called=("decode",)))
+    assert verification(state, ride().context) == (False, "the examples also call decode, which nothing checks")
 
 
 @pytest.mark.parametrize(
     ("behaviours", "counts", "chosen"),
     [
         pytest.param({"w": {"0": "9"}, "a": {"0": "0"}}, {}, "a", id="examples-first"),
-        pytest.param({"w": {"0": "0", "1": "7"}, "a": {"0": "0", "1": "5"}}, {"w": 3}, "a", id="confirmed-over-crowd"),
+        pytest.param({"w": {"0": "0", "1": "7"}, "a": {"0": "0", "1": "5"}}, {"w": 3}, "w", id="crowd-over-a-vote"),
+        pytest.param({"w": {"0": "0", "1": "7", "2": "7"}, "a": PROVED}, {"w": 2}, "a", id="votes-over-crowd"),
+        pytest.param({"w": {"0": "0", "1": "7"}, "a": {"0": "0", "1": "5"}}, {}, "a", id="confirmed"),
         pytest.param({"b": {"0": "0", "3": "1"}, "a": {"0": "0", "3": "2"}}, {"a": 2}, "a", id="crowd"),
         pytest.param({"a": {"0": "0"}, "b": {"0": "0"}}, {}, "a", id="earlier"),
         pytest.param({"w": {"0": None}, "a": {"0": None}}, {}, "w", id="nobody-passes"),

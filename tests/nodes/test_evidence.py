@@ -134,9 +134,9 @@ def test_equal_texts_weigh_as_many_samples():
     assert (by_code(state)["a"].cluster_weight, by_code(state)["b"].cluster_weight) == (3, 1)
 
 
-def test_agreement_is_samples_times_votes():
+def test_agreement_is_samples_times_votes_and_one():
     state = world({"a": {"0": "0", "1": "5"}, "b": {"0": "0", "1": "6"}}, counts={"a": 2}, predicted={"1": "5"})
-    assert (by_code(state)["a"].agreement, by_code(state)["b"].agreement) == (2.0, 0.0)
+    assert (by_code(state)["a"].agreement, by_code(state)["b"].agreement) == (4.0, 1.0)
 
 
 TWO = (PublicTest(input="0", expected="0"), PublicTest(input="1", expected="1"))
@@ -204,10 +204,29 @@ def test_posterior_falls_from_right_to_wrong():
 
 
 def test_failing_crowd_is_never_likelier_than_certain():
-    state = world(
-        {"lone": {"0": "0", "1": "5"}, "crowd": {"0": "0", "1": "6"}}, counts={"crowd": 30}, predicted={"1": "5"}
-    )
+    state = world({"lone": {"0": "0", "1": "5"}, "crowd": {"0": "9"}}, counts={"crowd": 30}, predicted={"1": "5"})
     assert by_code(state)["crowd"].posterior < 0.02 < by_code(state)["lone"].posterior
+
+
+def test_passing_among_many_that_fail_is_less_sure():
+    """With few examples a wrong program passes by luck; how often samples pass says how well the model knows."""
+    sure, lucky = (
+        by_code(world({"a": {"0": "0", "1": "5"}, "w": {"0": "9"}}, counts={"w": n}))["a"].posterior for n in (1, 7)
+    )
+    assert lucky < 0.5 * sure
+
+
+def test_confirming_takes_the_plurality_of_those_that_pass():
+    behaviours = {"crowd": {"0": "0", "1": "6"}, "a": {"0": "0", "1": "5"}}
+    assert not confirmed(world(behaviours, counts={"crowd": 2}, predicted={"1": "5"}))
+    assert confirmed(world(behaviours, counts={"crowd": 1}, predicted={"1": "5"}))
+
+
+def test_two_consistent_wins_beat_the_larger_cluster():
+    state = world({"a": {"0": "0", "1": "5"}, "b": {"0": "0", "1": "6"}}, counts={"a": 5, "b": 3})
+    win = Comparison(first=content_id("b"), second=content_id("a"), points=1.0, input_id=content_id("1"))
+    found = by_code(replace(state, evidence=weigh(replace(state, comparisons=(win, win)))))
+    assert found["b"].posterior > found["a"].posterior
 
 
 @pytest.mark.parametrize(("points", "first_leads"), [(1.0, True), (0.0, False)])

@@ -39,7 +39,7 @@ def test_odds_rise_with_tests_up_to_a_bound():
     assert rising[0] < rising[1] < rising[2] < rising[3] == rising[4]
     assert odds_of_passing(1, 1) > odds_of_passing(1, 0)
     assert odds_of_passing(1, 9) == odds_of_passing(1, 4)
-    assert odds_of_passing(0, 0, -1.0) < odds_of_passing(0, 0) < odds_of_passing(0, 0, 1.0)
+    assert odds_of_passing(0, 0, z=-1.0) < odds_of_passing(0, 0) < odds_of_passing(0, 0, z=1.0)
 
 
 def test_best_is_the_earlier_among_equals():
@@ -114,3 +114,11 @@ def test_a_leader_that_grows_makes_widening_worth_less(ride):
         for n in (1, 2, 4, 8)
     ]
     assert gains == sorted(gains, reverse=True)
+
+
+def test_worth_of_separating_does_not_depend_on_who_came_first(ride):
+    gains = [
+        next(v.gain for v in move_values(world(table, counts={"a": 7}), ride().context) if v.move == "separate")
+        for table in ({"a": RIGHT, "b": OTHER}, {"b": OTHER, "a": RIGHT})
+    ]
+    assert gains[0] == pytest.approx(gains[1])
