@@ -1,7 +1,8 @@
 """Policies: which moves the hub may make, and when. The ablation runs these, nothing else.
 
 `phase1` to `full` are the conditions B to E of the public ATLAS, with honest selection; `resample` is the control
-that spends the same tokens on plain samples.
+that spends the same tokens on plain samples. Tests come before a second widening: programs that pass the same examples
+behave alike until other inputs tell them apart.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ _POLICIES = (
         name="phase1_2",
         schedule=(
             Step(move="widen"),
-            Step(move="widen", when="unsettled", times=2),
             Step(move="test"),
+            Step(move="widen", when="unsettled", times=2),
             Step(move="separate", when="several_clusters", times=2),
         ),
     ),
@@ -39,8 +40,8 @@ _POLICIES = (
         name="full",
         schedule=(
             Step(move="widen"),
-            Step(move="widen", when="unsettled"),
             Step(move="test"),
+            Step(move="widen", when="unsettled"),
             Step(move="separate", when="several_clusters", times=2),
             Step(move="repair", when="none_right", times=3),
         ),

@@ -14,9 +14,9 @@ from nodes.settings import PolicyName
 MOVES = {
     "baseline": ["widen"],
     "phase1": ["widen"],
-    "phase1_2": ["widen", "widen", "test", "separate"],
+    "phase1_2": ["widen", "test", "widen", "separate"],
     "phase1_3": ["widen", "test", "repair"],
-    "full": ["widen", "widen", "test", "separate", "repair"],
+    "full": ["widen", "test", "widen", "separate", "repair"],
     "adaptive": [],
     "resample": ["widen"],
 }
