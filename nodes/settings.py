@@ -6,10 +6,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf, isfinite
 from typing import Literal
 
 PolicyName = Literal["baseline", "phase1", "phase1_2", "phase1_3", "full", "adaptive", "resample"]
 SandboxName = Literal["auto", "docker", "bubblewrap"]
+
+_RANGES: dict[str, tuple[float, float]] = {
+    **{name: (1, inf) for name in ("k", "max_rounds", "max_programs", "verified_tests", "test_generations")},
+    **{name: (0, inf) for name in ("budget_tokens", "budget_seconds", "budget_sandbox_seconds", "min_gain")},
+    **{name: (0, inf) for name in ("thinking_tokens", "thinking_min_tokens", "sandbox_workers", "threads", "top_k")},
+    **{name: (1, inf) for name in ("observations", "observation_layers")},
+    "observation_subset": (0, inf),
+    "context_tokens": (256, inf),
+    "gpu_layers": (-1, inf),
+    "answer_tokens": (24, inf),
+    "test_memory_mb": (32, inf),
+    "test_cpu_seconds": (0.01, inf),
+    "temperature": (0, 2),
+    "top_p": (0.001, 1),
+    "min_p": (0, 0.999),
+}
+"""Least and most of every number, both allowed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +49,8 @@ class Settings:
     """Which moves the search may make (graphs/policies.py)."""
     k: int = 8
     """Programs per widening."""
-    max_rounds: int = 6
-    """Moves after which the search gives its best answer."""
+    max_rounds: int = 12
+    """Moves after which the adaptive search gives its best answer; mostly a budget or `max_programs` ends it first."""
     max_programs: int = 32
     """Programs per problem over all moves."""
     budget_tokens: int = 65_536
@@ -88,16 +106,11 @@ class Settings:
         Raises:
             ValueError: names the setting and the range.
         """
-        at_least = {"k": 1, "max_rounds": 1, "max_programs": 1, "budget_tokens": 0, "budget_seconds": 0,
-                    "answer_tokens": 24, "thinking_tokens": 0, "thinking_min_tokens": 0, "context_tokens": 256,
-                    "verified_tests": 1, "test_generations": 1, "observation_layers": 1, "observation_subset": 0,
-                    "observations": 1, "test_memory_mb": 32, "sandbox_workers": 0, "threads": 0}  # fmt: skip
-        for name, least in at_least.items():
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}, not {getattr(self, name)}")
-        if not 0.0 <= self.temperature <= 2.0:
-            raise ValueError(f"temperature must lie in 0..2, not {self.temperature}")
-        if not 0.0 < self.top_p <= 1.0:
-            raise ValueError(f"top_p must lie in (0, 1], not {self.top_p}")
-        if self.test_cpu_seconds <= 0:
-            raise ValueError(f"test_cpu_seconds must be above 0, not {self.test_cpu_seconds}")
+        for name, (least, most) in _RANGES.items():
+            value = getattr(self, name)
+            if not isfinite(value):
+                raise ValueError(f"{name} must be a finite number, not {value}")
+            if most == inf and value < least:
+                raise ValueError(f"{name} must be at least {least:g}, not {value}")
+            if not least <= value <= most:
+                raise ValueError(f"{name} must lie in {least:g}..{most:g}, not {value}")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,7 @@ def atlas(*arguments, stdin="", cwd=None, **environment):
     """Run the command line; settings of the caller's environment do not reach it."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("ATLAS_")}
     return subprocess.run(
-        [sys.executable, "-m", "cli.main", *arguments],
+        [sys.executable, "-m", "cli.entry", *arguments],
         input=stdin,
         cwd=cwd,
         env=inherited | {"PYTHONPATH": str(ROOT)} | environment,
@@ -114,3 +116,18 @@ class TestEmbeddedModel:
         assert done.returncode == Exit.MODEL
         assert done.stderr.splitlines()[-1].startswith("atlas: ")
         assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("after", [0.05, 0.15, 0.3])
+def test_interrupt_while_it_starts_is_one_line(after):
+    """However early the signal comes once Python itself is up, there is no traceback."""
+    code = "import cli.entry, sys; sys.stdout.write('up'); sys.stdout.flush(); cli.entry.main()"
+    command = [sys.executable, "-c", code, "solve", "hello"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.read(2) == "up"
+    time.sleep(after)
+    process.send_signal(signal.SIGINT)
+    _, complaint = process.communicate(timeout=60)
+    assert process.returncode == Exit.INTERRUPTED
+    assert complaint.strip().splitlines()[-1].startswith("atlas: interrupted")
+    assert "Traceback" not in complaint

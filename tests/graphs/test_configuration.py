@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import pytest
 
 from graphs.configuration import SettingsError, load_settings, setting_names
-from nodes.settings import Settings
+from nodes.settings import _RANGES, Settings
 
 EXAMPLE = Path(__file__).parents[2] / "atlas.toml.example"
 
@@ -65,6 +65,9 @@ def test_environment_knows_truth(text):
         pytest.param('policy = "best"', {}, {}, "policy must be one of baseline, .*, not 'best'", id="file-choice"),
         pytest.param("", {"ATLAS_SANDBOX": "none"}, {}, "ATLAS_SANDBOX must be one of auto", id="variable-choice"),
         pytest.param("k = 0", {}, {}, "k must be at least 1, not 0", id="range"),
+        pytest.param("budget_seconds = nan", {}, {}, "budget_seconds must be a finite number", id="not-finite"),
+        pytest.param("min_p = 7", {}, {}, r"min_p must lie in 0..0.999, not 7", id="outside"),
+        pytest.param("top_k = -5", {}, {}, "top_k must be at least 0", id="below"),
         pytest.param("k = = 1", {}, {}, "atlas.toml: is not valid TOML", id="not-toml"),
         pytest.param("[model]\nname = 1", {}, {}, "model must be text", id="table"),
     ],
@@ -97,3 +100,10 @@ def test_example_explains_or_groups_every_setting():
     }
     assert bare <= plain
     assert set(setting_names()) >= plain
+
+
+def test_every_number_among_the_settings_has_a_range():
+    numbers = {
+        f.name for f in fields(Settings) if isinstance(f.default, int | float) and not isinstance(f.default, bool)
+    }
+    assert numbers - {"seed"} == set(_RANGES)
