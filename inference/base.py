@@ -74,6 +74,8 @@ class Completion:
     """Self-certainty of the answer in nats: the mean of the lowest tenth of its windows (ReASC, arXiv 2601.02970);
     None when the back end gives no log-probabilities, which must never be read as confident."""
     seconds: float = 0.0
+    """The model's time for this text without waiting for a turn; steps that serve several texts are split evenly, so
+    that the seconds of all texts add up to the time that the model was busy."""
 
     @property
     def spent(self) -> int:

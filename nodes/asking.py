@@ -9,12 +9,16 @@ from zlib import crc32
 
 from langgraph.runtime import Runtime
 
-from inference.base import Completion, Message, Request, Thinking
+from inference.base import Completion, Message, Profile, Request, Thinking
 from nodes.context import Context
+from nodes.lens import program_tokens
 from nodes.state import Cost, SolveState
 
 LEAST_TOKENS = 24
 """An answer with less room than this is not asked for."""
+PLANNED_THINKING: dict[Profile, float] = {"full": 0.5, "compact": 0.0}
+"""Share of the thinking cap of a program that is written from a plan or from notes: part of the thinking is done, and
+the small models of the compact profile were trained to write from a plan at once."""
 _PROGRESS_EVERY = 16
 
 
@@ -31,6 +35,18 @@ class Allowance:
 def allowance(state: SolveState, context: Context) -> Allowance:
     """Return what is left of a run's budget."""
     return Allowance(tokens=context.tokens_left(state), deadline=context.deadline(state))
+
+
+def planning_allowance(state: SolveState, context: Context) -> Allowance:
+    """Return what a call before the programs may spend: what they will not need, and an eighth of the rest at least."""
+    left = context.tokens_left(state)
+    needed = int(context.k * program_tokens(state, context))
+    return Allowance(tokens=max(left - needed, left // 8), deadline=context.deadline(state))
+
+
+def planned_thinking(context: Context) -> int:
+    """Return the cap on the thinking of a program that is written from a plan or from notes."""
+    return int(context.settings.thinking_tokens * PLANNED_THINKING[context.model.profile])
 
 
 def seed_for(context: Context, *names: object) -> int:
@@ -91,7 +107,7 @@ def ask(
         tokens=sum(one.tokens for one in done),
         thinking_tokens=sum(one.thinking_tokens for one in done),
         prompt_tokens=sum(one.prompt_tokens for one in done),
-        seconds=time.monotonic() - began,
+        seconds=sum(one.seconds for one in done),
     )
     return tuple(next(answers) if one is not None else None for one in fitted), cost
 

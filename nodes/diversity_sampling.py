@@ -14,18 +14,16 @@ from random import Random
 
 from langgraph.runtime import Runtime
 
-from inference.base import Profile, Request
-from nodes.asking import LEAST_TOKENS, allowance, ask, request, seed_for
+from inference.base import Request
+from nodes.asking import LEAST_TOKENS, ask, planned_thinking, planning_allowance, request, seed_for
 from nodes.context import Context
+from nodes.lens import program_tokens
 from nodes.parsing import parse_sketch
 from nodes.prompting import perturbations, render
 from nodes.state import Cost, Plan, Slot, SolveState, Update, content_id
 
 BOX = "diversity_sampling"
 KINDS = ("idea", "sentence", "rephrase")
-PLANNED_THINKING: dict[Profile, float] = {"full": 0.5, "compact": 0.0}
-"""Share of the thinking cap that a slot with a plan gets: part of the thinking is done, and the small models of the
-compact profile were trained to write from a plan at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +66,7 @@ def _twists(state: SolveState, runtime: Runtime[Context], wanted: int) -> tuple[
     context = runtime.context
     kinds = [KINDS[(state.slots_made + i) % len(KINDS)] for i in range(wanted)]
     asked = [_twist_request(state, context, kind, i) for i, kind in enumerate(kinds) if kind != "sentence"]
-    replies, cost = ask(runtime, BOX, asked, allowance(state, context)) if asked else ((), Cost(box=BOX))
+    replies, cost = ask(runtime, BOX, asked, planning_allowance(state, context)) if asked else ((), Cost(box=BOX))
     texts = iter([reply.text.strip() if reply else "" for reply in replies])
     pool = list(perturbations(context.model.profile))
     Random(seed_for(context, "pool", state.slots_made)).shuffle(pool)
@@ -106,19 +104,19 @@ def examples_text(state: SolveState) -> str:
 def _with_budgets(
     state: SolveState, context: Context, kinds: Sequence[Plan | Twist | None], *, spent: int
 ) -> tuple[Slot, ...]:
-    """Share the tokens that are left among the slots; slots that would get too few are dropped."""
+    """Share the tokens that are left among the slots; slots that would get less than a program takes are dropped."""
     settings = context.settings
     left = max(0, context.tokens_left(state) - spent)
-    count = min(len(kinds), left // LEAST_TOKENS)
-    if not count:
+    if left < LEAST_TOKENS or not kinds:
         return ()
+    count = min(len(kinds), max(1, int(left // program_tokens(state, context))))
     share = left // count
     cap = min(settings.thinking_tokens, share // 2) if context.model.can_think else 0
     least = _least_thinking(state, context)
     slots = []
     for i, kind in enumerate(kinds[:count]):
         slot = _slot(state.slots_made + i, kind)
-        thinking = int(cap * PLANNED_THINKING[context.model.profile]) if slot.plan else cap
+        thinking = min(cap, planned_thinking(context)) if slot.plan else cap
         answer = min(settings.answer_tokens, share - thinking)
         slots.append(slot.with_budget(thinking=thinking, least=min(least, thinking), answer=answer))
     return tuple(slots)

@@ -4,7 +4,8 @@ A tree of observations: first-order ones from the statement, then new ones from 
 Leaves are the distinct sets of observations; each gives a sketch, and criticism turns it into a fixed sibling. Both
 are kept, side by side, so a leaf is worth two programs. Leaves are expanded in a fixed order, sets with second-layer
 observations first, until the program budget is filled. Differences from the paper: sampling settings are the run's
-own, criticism and fix are one call, pseudocode is part of the sketch, and no leaf beyond the budget is expanded.
+own, observing is one call without thinking where the paper has four turns, criticism and fix are one call, pseudocode
+is part of the sketch, and no leaf beyond the budget is expanded.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from itertools import combinations
 from langgraph.runtime import Runtime
 
 from inference.base import Completion, Request
-from nodes.asking import allowance, ask, request, seed_for
+from nodes.asking import ask, planning_allowance, request, seed_for
 from nodes.context import Context
 from nodes.parsing import parse_bullets, parse_criticism, parse_sketch
 from nodes.prompting import render
@@ -69,7 +70,7 @@ def interleave(deep: Sequence[Leaf], shallow: Sequence[Leaf]) -> list[Leaf]:
 def _observe(state: SolveState, runtime: Runtime[Context], known: Leaf) -> tuple[tuple[str, ...], tuple[Cost, ...]]:
     """Ask once for observations that are not known yet."""
     texts, cost = ask(
-        runtime, BOX, [_observation_request(state, runtime.context, known)], allowance(state, runtime.context)
+        runtime, BOX, [_observation_request(state, runtime.context, known)], planning_allowance(state, runtime.context)
     )
     return _observations(texts[0], known, runtime.context.settings.observations), (cost,)
 
@@ -95,7 +96,7 @@ def _second_layer(
     if not parents:
         return first, ()
     asked = [_observation_request(state, context, leaf) for leaf in parents]
-    replies, cost = ask(runtime, BOX, asked, allowance(state, context))
+    replies, cost = ask(runtime, BOX, asked, planning_allowance(state, context))
     deep = [
         (*parent, *derived)
         for parent, reply in zip(parents, replies, strict=True)
@@ -118,7 +119,7 @@ def _sketch(
         )
         for leaf in layers
     ]
-    replies, cost = ask(runtime, BOX, asked, allowance(state, context))
+    replies, cost = ask(runtime, BOX, asked, planning_allowance(state, context))
     originals = [_plan(reply, *pair) for reply, pair in zip(replies, layers.items(), strict=True)]
     plans = [plan for plan in originals if plan is not None]
     fixed, fixing = criticise(_after(state, (cost,)), runtime, plans)
@@ -137,7 +138,7 @@ def criticise(
     """Return the fixed sibling of each plan: suppose it is wrong, find the flaw, plan again."""
     context = runtime.context
     asked = [criticism_request(state, context, plan) for plan in plans]
-    replies, cost = ask(runtime, BOX, asked, allowance(state, context)) if asked else ((), Cost(box=BOX))
+    replies, cost = ask(runtime, BOX, asked, planning_allowance(state, context)) if asked else ((), Cost(box=BOX))
     return [fixed_plan(reply, plan) for reply, plan in zip(replies, plans, strict=True)], (cost,)
 
 

@@ -3,7 +3,8 @@
 Self-debug as in S* (arXiv 2502.14382): explain the failure, write the whole program anew, all earlier attempts in
 view. Poly-reflective repair after PR-CoT (arXiv 2601.07780): four analyses from four angles, then the synthesis that
 integrates them. Rewrite: criticise the plan and write from the fixed one. Failures come from public tests and
-confirmed self-tests alone. Repairs are anchored: evidence drops one that loses a test which its parent passed.
+confirmed self-tests alone. Repairs are anchored: one that loses a test which its parent passed is neither built
+on nor chosen while another program is there.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from dataclasses import replace
 from langgraph.runtime import Runtime
 
 from inference.base import Completion, Request, Thinking
-from nodes.asking import allowance, ask, request, seed_for
+from nodes.asking import allowance, ask, planned_thinking, request, seed_for
 from nodes.context import Context
 from nodes.failures import Failure, failures_of
-from nodes.parsing import extract_code
 from nodes.plan_search import criticism_request, fixed_plan
+from nodes.programs import program_of
 from nodes.prompting import render
 from nodes.state import Candidate, Cost, Origin, Plan, SolveState, Update, add_costs, content_id
 
@@ -72,7 +73,7 @@ def worst_first(state: SolveState) -> tuple[Candidate, Failure] | None:
             program = by_id[candidate.parent].program_id
             tries[program] = tries.get(program, 0) + 1
     ranked = sorted(
-        state.evidence,
+        (e for e in state.evidence if not e.regressed),
         key=lambda e: (tries.get(e.program_id, 0), -e.public_passed, -e.confirmed_passed, -e.posterior),
     )
     for item in ranked:
@@ -150,9 +151,8 @@ def _synthesis_request(
         failure=failure.text,
         notes=notes,
     )
-    return request(
-        context, messages, seed=seed_for(context, "synthesise", parent.id, failure.input_id, len(state.history))
-    )
+    seed = seed_for(context, "synthesise", parent.id, failure.input_id, len(state.history))
+    return request(context, messages, seed=seed, thinking=Thinking(at_most=planned_thinking(context)))
 
 
 def _rewrite_request(state: SolveState, context: Context, plan: Plan) -> Request:
@@ -165,7 +165,8 @@ def _rewrite_request(state: SolveState, context: Context, plan: Plan) -> Request
         perturbation="",
         plan=plan.text,
     )
-    return request(context, messages, seed=seed_for(context, "rewrite", plan.id))
+    seed = seed_for(context, "rewrite", plan.id)
+    return request(context, messages, seed=seed, thinking=Thinking(at_most=planned_thinking(context)))
 
 
 def _candidates(
@@ -178,7 +179,7 @@ def _candidates(
     """Return the programs among the replies, numbered after all slots so far."""
     made = []
     for i, (origin, reply) in enumerate(zip(origins, replies, strict=True)):
-        code = extract_code(reply.text) if reply else None
+        code = program_of(reply, state.problem)
         if reply is None or code is None:
             continue
         index = state.slots_made + i

@@ -11,18 +11,21 @@ import re
 
 from langgraph.runtime import Runtime
 
-from inference.base import Completion, Request, Thinking
+from inference.base import Completion, Profile, Request, Thinking
 from nodes.asking import allowance, ask, request, seed_for
 from nodes.context import Context
 from nodes.judging import input_key
-from nodes.parsing import extract_code, parse_tests
+from nodes.parsing import parse_tests
+from nodes.programs import program_of
 from nodes.prompting import render
 from nodes.state import Candidate, Problem, SelfTest, SolveState, Update, content_id
 
 BOX = "self_test_synthesis"
 TESTS_PER_GENERATION = 5
 """CodeT keeps at most the first five of a generation."""
-ORACLES = 2
+ORACLES: dict[Profile, int] = {"full": 2, "compact": 0}
+"""Brute-force programs; the small models of the compact profile know one way to write a program, so that a second text
+of theirs would be the same guess again, not a check."""
 _BOUND = re.compile(
     r"<=|≤|⩽|\\le(?:q|qslant)?\b|&lt;=|<[^<>\n]{1,20}<|\b(?:at most|no more than|up to|not exceed)\b|\bbetween\s+-?\d",
     re.IGNORECASE,
@@ -35,10 +38,10 @@ def self_test_synthesis(state: SolveState, runtime: Runtime[Context]) -> Update:
     count = context.settings.test_generations
     asked = [_tests_request(state, context, i) for i in range(count)]
     if bounds_its_input(state.problem) and not state.oracles:
-        asked += [_oracle_request(state, context, i) for i in range(ORACLES)]
+        asked += [_oracle_request(state, context, i) for i in range(ORACLES[context.model.profile])]
     replies, cost = ask(runtime, BOX, asked, allowance(state, context))
     tests = tuple(test for reply in replies[:count] for test in _tests(state.problem, reply))
-    oracles = tuple(oracle for reply in replies[count:] if (oracle := _oracle(reply)) is not None)
+    oracles = tuple(oracle for reply in replies[count:] if (oracle := _oracle(state.problem, reply)) is not None)
     return {"self_tests": tests, "oracles": oracles, "costs": (cost,)}
 
 
@@ -73,7 +76,8 @@ def _oracle_request(state: SolveState, context: Context, i: int) -> Request:
         mode=problem.mode,
         starter_code=problem.starter_code,
     )
-    return request(context, messages, seed=seed_for(context, "oracle", i))
+    thinking = Thinking(at_most=context.settings.thinking_tokens)
+    return request(context, messages, seed=seed_for(context, "oracle", i), thinking=thinking)
 
 
 def _tests(problem: Problem, reply: Completion | None) -> list[SelfTest]:
@@ -86,6 +90,6 @@ def _tests(problem: Problem, reply: Completion | None) -> list[SelfTest]:
     ]
 
 
-def _oracle(reply: Completion | None) -> Candidate | None:
-    code = extract_code(reply.text) if reply else None
+def _oracle(problem: Problem, reply: Completion | None) -> Candidate | None:
+    code = program_of(reply, problem)
     return Candidate(id=content_id("oracle", code), index=-1, code=code) if code else None

@@ -89,8 +89,13 @@ def test_example_on_standard_input_is_not_written_again(ride):
 
 def test_bounded_input_asks_for_oracles(ride):
     update, asked = written(ride)
-    assert len(asked) == 3 + ORACLES
-    assert [(o.code, o.index) for o in update["oracles"]] == [("slow", -1)] * ORACLES
+    assert len(asked) == 3 + ORACLES["full"]
+    assert [(o.code, o.index) for o in update["oracles"]] == [("slow", -1)] * ORACLES["full"]
+
+
+def test_small_model_has_no_second_way_to_write_a_program(ride):
+    update, asked = written(ride, profile="compact")
+    assert (len(asked), update["oracles"]) == (3, ())
 
 
 def test_unbounded_input_asks_for_none(ride):

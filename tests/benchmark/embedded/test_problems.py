@@ -105,5 +105,5 @@ def test_parts_are_deterministic(draw):
 def test_both_modes_and_vagueness_occur():
     tasks = held_out(150, 9)
     assert {task.mode for task in tasks} == {"function", "stdio"}
-    assert 0.2 < sum(task.vague for task in tasks) / 150 < 0.5
+    assert 0.45 < sum(task.vague for task in tasks) / 150 < 0.75
     assert {task.depth for task in tasks} == {2, 3, 4}
