@@ -14,8 +14,17 @@ def main() -> None:
 
         run()
     except KeyboardInterrupt:
-        print("atlas: interrupted", file=sys.stderr)
+        _say_so()
         raise SystemExit(INTERRUPTED) from None
+    except SystemExit as end:
+        # Typer turns Ctrl-C into a silent exit; a command that handles it itself has said so already.
+        if isinstance(getattr(end.__context__, "__cause__", None), KeyboardInterrupt):
+            _say_so()
+        raise
+
+
+def _say_so() -> None:
+    print("atlas: interrupted", file=sys.stderr)
 
 
 if __name__ == "__main__":

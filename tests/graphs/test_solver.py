@@ -155,7 +155,7 @@ def test_problem_without_examples_is_tried_and_not_verified(run):
     for policy in ("full", "adaptive"):
         answer = run(statement, {"code": in_turn(GOOD, GOOD_AGAIN)}, policy=policy).answer
         assert not answer.verified
-        assert answer.reason == "the problem has no examples to check against"
+        assert answer.reason == "no examples were found in the problem to check against"
         assert "self-tests written: 3" in answer.evidence
 
 
