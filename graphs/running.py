@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
@@ -22,6 +24,7 @@ from nodes.settings import Settings
 from nodes.state import Answer, Problem, SolveInput, SolveState, add_costs
 from sandbox.base import Sandbox, SandboxUnavailableError
 
+_STREAM: dict[str, Any] = {"stream_mode": ["tasks", "custom", "updates", "values"], "version": "v2"}
 STEPS_PER_MOVE = 7
 """Super-steps of the longest move (widen), and the hub."""
 
@@ -73,14 +76,44 @@ class OpenSolver:
             ModelError: the model failed.
             SandboxUnavailableError: the sandbox failed.
         """
-        teller = self._teller(problem)
-        context = context_for(self.settings, self.model, self.sandbox, self._cancelled.is_set)
+        teller, context = self._begin(problem)
         try:
             yield from self._follow(teller, context)
         except (ModelError, SandboxUnavailableError):
             if teller.state.candidates:
                 yield Finished(answer=best_answer(teller.state, context, "failed"))
             raise
+        yield Finished(answer=teller.state.answer or best_answer(teller.state, context, "failed"))
+
+    async def asolve(self, problem: Problem | str) -> Answer:
+        """Return the answer to a problem without blocking the event loop; see `solve` and `astream`."""
+        answer = Answer(code="", verified=False, reason="the search was not started", confidence=0.0)
+        async with aclosing(self.astream(problem)) as events:
+            async for event in events:
+                if isinstance(event, Finished):
+                    answer = event.answer
+        return answer
+
+    async def astream(self, problem: Problem | str) -> AsyncGenerator[Event]:
+        """Yield what happens without blocking the event loop; see `stream`.
+
+        Closing the generator, or cancelling the task that waits for it, ends the search between two tokens.
+        """
+        teller, context = self._begin(problem)
+        cancelled = self._cancelled
+        try:
+            parts = self._graph.astream(
+                SolveInput(problem=teller.state.problem), run_config(context), context=context, **_STREAM
+            )
+            async for part in parts:
+                for event in teller.tell(part):
+                    yield event
+        except (ModelError, SandboxUnavailableError):
+            if teller.state.candidates:
+                yield Finished(answer=best_answer(teller.state, context, "failed"))
+            raise
+        finally:
+            cancelled.set()
         yield Finished(answer=teller.state.answer or best_answer(teller.state, context, "failed"))
 
     def run(self, problem: Problem | str) -> SolveState:
@@ -91,26 +124,22 @@ class OpenSolver:
             ModelError: the model failed.
             SandboxUnavailableError: the sandbox failed.
         """
-        teller = self._teller(problem)
-        context = context_for(self.settings, self.model, self.sandbox, self._cancelled.is_set)
+        teller, context = self._begin(problem)
         for _ in self._follow(teller, context):
             pass
         return teller.state
 
-    def _teller(self, problem: Problem | str) -> _Teller:
-        self._cancelled.clear()
-        return _Teller(SolveState(problem=read_problem(problem) if isinstance(problem, str) else problem))
+    def _begin(self, problem: Problem | str) -> tuple[_Teller, Context]:
+        """Return what a run needs, with a cancellation of its own: a run that still ends is not revived by the next."""
+        self._cancelled = threading.Event()
+        context = context_for(self.settings, self.model, self.sandbox, self._cancelled.is_set)
+        state = SolveState(problem=read_problem(problem) if isinstance(problem, str) else problem)
+        return _Teller(state), context
 
     def _follow(self, teller: _Teller, context: Context) -> Iterator[Event]:
         """Run the graph; `teller` holds the state as far as it came."""
-        parts = self._graph.stream(
-            SolveInput(problem=teller.state.problem),
-            run_config(context),
-            context=context,
-            stream_mode=["tasks", "custom", "updates", "values"],
-            version="v2",
-        )
-        for part in parts:
+        problem = SolveInput(problem=teller.state.problem)
+        for part in self._graph.stream(problem, run_config(context), context=context, **_STREAM):
             yield from teller.tell(part)
 
     def close(self) -> None:
@@ -132,6 +161,13 @@ class OpenSolver:
 def open_solver(settings: Settings = Settings()) -> OpenSolver:
     """Load the model and prove the sandbox.
 
+    >>> from pathlib import Path
+    >>> from graphs import open_solver
+    >>> with open_solver() as solver:
+    ...     events = [type(event).__name__ for event in solver.stream(Path("cli/example.md").read_text())]
+    >>> "CandidateArrived" in events, events[-1]
+    (True, 'Finished')
+
     Raises:
         ModelError: one line says what is wrong with the model.
         SandboxUnavailableError: no back end holds; one line names the cause and the command that mends it.
@@ -146,11 +182,13 @@ def open_solver(settings: Settings = Settings()) -> OpenSolver:
 
 
 def solve(problem: Problem | str, settings: Settings = Settings()) -> Answer:
-    r"""Return the answer to one problem; the model is loaded for it and freed after it.
+    """Return the answer to one problem; the model is loaded for it and freed after it.
 
+    >>> from pathlib import Path
     >>> from graphs import solve
-    >>> answer = solve("Write a function `total(xs: list[int]) -> int`. Return the sum.\n>>> total([1, 2])\n3")
-    >>> print(answer.code, answer.verified, answer.reason)  # doctest: +SKIP
+    >>> answer = solve(Path("cli/example.md").read_text())
+    >>> answer.code.startswith("def pick_items(")
+    True
 
     Raises:
         ProblemError: the text is no problem.
@@ -159,6 +197,24 @@ def solve(problem: Problem | str, settings: Settings = Settings()) -> Answer:
     """
     with open_solver(settings) as solver:
         return solver.solve(problem)
+
+
+async def asolve(problem: Problem | str, settings: Settings = Settings()) -> Answer:
+    """Return the answer to one problem without blocking the event loop; see `solve`.
+
+    >>> import asyncio
+    >>> from pathlib import Path
+    >>> from graphs import asolve
+    >>> answer = asyncio.run(asolve(Path("cli/example.md").read_text()))
+    >>> answer.code.startswith("def pick_items(")
+    True
+
+    """
+    solver = await asyncio.to_thread(open_solver, settings)
+    try:
+        return await solver.asolve(problem)
+    finally:
+        await asyncio.to_thread(solver.close)
 
 
 def run_config(context: Context) -> RunnableConfig:

@@ -60,6 +60,25 @@ def figure() -> StateGraph[SolveState, Context, SolveInput, SolveState]:
 def build_solver(*, checkpointer: Checkpointer = None, **compile_options: Any) -> Solver:
     """Return the compiled graph. Run it with `context=Context(...)`; `graphs.solve` does all of that.
 
+    A larger graph with a state of its own calls it from one of its boxes:
+
+    >>> from pathlib import Path
+    >>> from typing_extensions import TypedDict
+    >>> from graphs.factory import context_for, open_box, open_model
+    >>> from nodes.settings import Settings
+    >>> settings = Settings()
+    >>> model, sandbox = open_model(settings), open_box(settings)
+    >>> solver, context = build_solver(), context_for(settings, model, sandbox)
+    >>> class Ticket(TypedDict, total=False):
+    ...     text: str
+    ...     patch: str
+    >>> def write_patch(ticket: Ticket) -> Ticket:
+    ...     return {"patch": solver.invoke({"statement": ticket["text"]}, context=context)["answer"].code}
+    >>> outer = StateGraph(Ticket).add_node(write_patch).add_edge(START, "write_patch").compile()
+    >>> outer.invoke({"text": Path("cli/example.md").read_text()})["patch"].startswith("def pick_items(")
+    True
+    >>> model.close(); sandbox.close()
+
     Args:
         checkpointer: where the state is stored between steps; needed for approval and for resuming.
         compile_options: passed on to `StateGraph.compile`.

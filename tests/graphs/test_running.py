@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 
@@ -14,6 +15,7 @@ from inference.base import Completion, ModelError
 from inference.scripted import ScriptedModel
 from nodes.problem_text import ProblemError
 from nodes.settings import Settings
+from nodes.state import Answer
 from sandbox.base import SandboxUnavailableError
 from tests.graphs.conftest import wait_until
 from tests.graphs.programmer import FUNCTION, Talk, fenced, kind_of
@@ -215,3 +217,49 @@ def test_every_policy_fits_the_step_limit(make_context, policy):
     schedule = context.policy.schedule
     longest = sum(step.times for step in schedule) or context.settings.max_rounds
     assert run_config(context)["recursion_limit"] > 7 * longest
+
+
+def test_event_loop_goes_on_while_it_solves(open_with):
+    async def both() -> tuple[Answer, int]:
+        ticks = 0
+        solving = asyncio.create_task(open_with(Talk()).asolve(FUNCTION))
+        while not solving.done():
+            ticks += 1
+            await asyncio.sleep(0.01)
+        return await solving, ticks
+
+    answer, ticks = asyncio.run(both())
+    assert answer.verified
+    assert ticks > 5
+
+
+def test_async_stream_tells_the_same_story(open_with):
+    async def story() -> list[str]:
+        return [type(event).__name__ async for event in open_with(Talk()).astream(FUNCTION)]
+
+    told = asyncio.run(story())
+    assert sorted(told) == sorted(type(event).__name__ for event in open_with(Talk()).stream(FUNCTION))
+    assert told[-1] == "Finished"
+
+
+def test_cancelled_task_ends_the_search(open_with):
+    reached = threading.Event()
+
+    def dawdle(request) -> str:
+        reached.set()
+        wait_until(lambda: solver._cancelled.is_set())
+        return fenced("def total(xs): return 0")
+
+    solver = open_with(dawdle)
+
+    async def give_up() -> float:
+        task = asyncio.create_task(solver.asolve(FUNCTION))
+        await asyncio.to_thread(reached.wait, 30)
+        began = time.monotonic()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return time.monotonic() - began
+
+    assert asyncio.run(give_up()) < 5.0
+    assert solver._cancelled.is_set()
