@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from enum import IntEnum
 
-from graphs.configuration import SettingsError
+from graphs.configuration import SettingsError, ThreadError
 from inference.base import ModelError
 from nodes.problem_text import ProblemError
 from sandbox.base import SandboxUnavailableError
@@ -37,7 +37,7 @@ MEANINGS = {
     Exit.INTERRUPTED: "interrupted with Ctrl-C; the best answer so far is printed",
 }
 
-EXPECTED = (UsageError, SettingsError, ProblemError, ModelError, SandboxUnavailableError)
+EXPECTED = (UsageError, SettingsError, ThreadError, ProblemError, ModelError, SandboxUnavailableError)
 """Failures that a person can mend: each has a one-line message and an exit code."""
 
 

@@ -16,7 +16,6 @@ from structlog.typing import EventDict, FilteringBoundLogger, Processor, Wrapped
 
 from cli.exits import UsageError
 from graphs.events import BoxFinished, BoxStarted, CandidateRan, Event, Finished
-from nodes.state import Problem
 
 
 class _Tee:
@@ -60,9 +59,9 @@ def open_log(path: str, *, verbose: bool) -> Iterator[FilteringBoundLogger]:
 class EventLog:
     """Writes the events of one search: one line per box, with task, round, tokens and seconds."""
 
-    def __init__(self, log: FilteringBoundLogger, problem: Problem) -> None:
-        """Bind every line to the problem, by a name made from its content."""
-        self._log = log.bind(task=problem.task_id)
+    def __init__(self, log: FilteringBoundLogger, task: str) -> None:
+        """Bind every line to the task: a name made from the problem's content, or that of its thread."""
+        self._log = log.bind(task=task)
         self._round = 0
 
     def write(self, event: Event) -> None:

@@ -62,6 +62,10 @@ def solve(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
     save: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Save the program.")] = None,
     log_file: Annotated[str | None, typer.Option(help="Append one JSON line per box of the search.")] = None,
+    thread: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="Store every step under a name, for `atlas resume NAME`."),
+    ] = "",
     verbose: Annotated[bool, typer.Option("--verbose", help="Show the log as well.")] = False,
 ) -> None:
     """Solve one problem and say whether the program is verified, how sure that is, and what it cost.
@@ -85,9 +89,51 @@ def solve(
         "log_file": log_file,
     }
     options = SolveOptions(
-        argument=problem, stdin=stdin, config=config, flags=flags, json=json, save=save, verbose=verbose
+        argument=problem, stdin=stdin, config=config, flags=flags, json=json, save=save, thread=thread, verbose=verbose
     )
     raise typer.Exit(run_solve(options))
+
+
+@app.command(epilog=_EXITS)
+def resume(
+    thread: Annotated[str, typer.Argument(metavar="NAME", help="Name of a stored search; `atlas threads` lists them.")],
+    model: Annotated[
+        str | None, typer.Option(metavar="PATH.gguf|URL", help="Model file, or an OpenAI-compatible server.")
+    ] = None,
+    budget_tokens: Annotated[int | None, typer.Option(help="Most generated tokens, earlier ones included.")] = None,
+    budget_seconds: Annotated[float | None, typer.Option(help="Most wall time while it runs, in seconds.")] = None,
+    sandbox: Annotated[SandboxChoice | None, typer.Option(help="Where programs run.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Settings file; otherwise ./atlas.toml if there is one.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    save: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Save the program.")] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show the log as well.")] = False,
+) -> None:
+    """Go on with a search that was stored with `atlas solve --thread NAME` and stopped, killed or not.
+
+    Steps that had ended are not repeated, and the time between is not charged. One that has an answer shows it again.
+    """
+    from cli.solve import SolveOptions, run_solve
+
+    flags = {
+        "model": model,
+        "budget_tokens": budget_tokens,
+        "budget_seconds": budget_seconds,
+        "sandbox": sandbox.value if sandbox else None,
+    }
+    options = SolveOptions(
+        config=config, flags=flags, json=json, save=save, thread=thread, resume=True, verbose=verbose
+    )
+    raise typer.Exit(run_solve(options))
+
+
+@app.command()
+def threads(
+    config: Annotated[Path | None, typer.Option(help="Settings file; otherwise ./atlas.toml if there is one.")] = None,
+) -> None:
+    """List the searches that are stored under a name, and where they stand."""
+    from cli.threads import run_threads
+
+    raise typer.Exit(run_threads(config))
 
 
 @app.command()

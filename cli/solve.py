@@ -21,18 +21,21 @@ from cli.printable import printable
 from cli.progress import Lines, Progress, Quiet, Screen
 from cli.reading import problem_source
 from cli.report import as_json, error_as_json, outcome, show
+from cli.threads import thread_file
 from graphs.configuration import load_settings
-from graphs.events import Finished
+from graphs.events import Event, Finished
 from inference.base import ModelError
 from nodes.problem_text import read_problem
 from nodes.settings import Settings
-from nodes.state import Answer, Problem
+from nodes.state import Answer
 from sandbox.base import SandboxUnavailableError
 
 SIGNALLED = 128
 """Added to the number of the signal that ended a command, as shells do: 130 is Ctrl-C."""
 
 if TYPE_CHECKING:
+    from langgraph.checkpoint.sqlite import SqliteSaver
+
     from graphs import OpenSolver
 
 
@@ -49,6 +52,10 @@ class SolveOptions:
     json: bool = False
     save: Path | None = None
     """Where the program goes."""
+    thread: str = ""
+    """Name under which the search is stored; empty: it is not."""
+    resume: bool = False
+    """Go on with the thread instead of reading a problem."""
     verbose: bool = False
 
 
@@ -102,16 +109,23 @@ def _complain(message: str) -> None:
 
 def _solve(options: SolveOptions, opener: Opener) -> int:
     settings = load_settings(options.config, os.environ, options.flags)
-    problem = read_problem(problem_source(options.argument, stdin=options.stdin))
+    problem = None if options.resume else read_problem(problem_source(options.argument, stdin=options.stdin))
     _check(options, settings)
     with (
+        _store(options, settings) as store,
         open_log(settings.log_file, verbose=options.verbose) as log,
         _progress(options, settings) as progress,
         opener(replace(settings, approve=False)) as solver,
     ):
         for line in solver.notices:
             progress.say(line)
-        found = _search(solver, problem, progress, EventLog(log, problem))
+        if store is not None:
+            solver.keep_in(store)
+        if problem is None:
+            events, task_id = solver.resume(options.thread), options.thread
+        else:
+            events, task_id = solver.stream(problem, thread=options.thread), problem.task_id
+        found = _search(solver, events, progress, EventLog(log, task_id))
     if found.answer is None:
         raise found.failure or KeyboardInterrupt
     answer = found.answer
@@ -140,12 +154,25 @@ def _progress(options: SolveOptions, settings: Settings) -> Progress:
     return Quiet() if options.json else Lines(console)
 
 
-def _search(solver: OpenSolver, problem: Problem, progress: Progress, log: EventLog) -> _Found:
+@contextmanager
+def _store(options: SolveOptions, settings: Settings) -> Iterator[SqliteSaver | None]:
+    """Yield the store of a search that has a name, None for one that has not."""
+    if not options.thread:
+        yield None
+        return
+    from graphs.threads import open_store, thread_id
+
+    thread_id(options.thread)
+    with open_store(thread_file(settings)) as store:
+        yield store
+
+
+def _search(solver: OpenSolver, events: Iterator[Event], progress: Progress, log: EventLog) -> _Found:
     """Follow one search to its end. The only place that shows and logs events."""
     found = _Found()
     with _signals_cancel(solver) as caught:
         try:
-            for event in solver.stream(problem):
+            for event in events:
                 if caught:  # a signal that came before the search began had nothing to cancel
                     solver.cancel()
                 progress.tell(event)

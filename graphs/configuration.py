@@ -25,6 +25,10 @@ _WORDS = {str: "text", bool: "true or false", int: "a whole number", float: "a n
 _TRUTH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 
+class ThreadError(ValueError):
+    """A thread cannot be used as asked; the message is one line that says what to do."""
+
+
 class SettingsError(ValueError):
     """A setting is unknown or has no meaning; the message is one line that says where and what was expected."""
 

@@ -4,29 +4,43 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
 
-from graphs.events import BoxFinished, BoxStarted, CandidateArrived, CandidateRan, Event, Finished, Spent
+from graphs.configuration import ThreadError
+from graphs.events import Event, Finished
 from graphs.factory import context_for, open_box, open_model
 from graphs.solver import Solver, build_solver
+from graphs.telling import Teller
+from graphs.threads import new_config, resumed_config
 from inference.base import Model, ModelError
 from nodes.answering import best_answer
 from nodes.context import Context
 from nodes.problem_text import read_problem
 from nodes.settings import Settings
-from nodes.state import Answer, Problem, SolveInput, SolveState, add_costs
+from nodes.state import Answer, Problem, SolveInput, SolveState
 from sandbox.base import Sandbox, SandboxUnavailableError
 
 _STREAM: dict[str, Any] = {"stream_mode": ["tasks", "custom", "updates", "values"], "version": "v2"}
 STEPS_PER_MOVE = 7
 """Super-steps of the longest move (widen), and the hub."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """One run of the graph."""
+
+    teller: Teller
+    context: Context
+    given: SolveInput | None
+    """None goes on from the thread's last checkpoint."""
+    config: RunnableConfig
 
 
 class OpenSolver:
@@ -43,6 +57,7 @@ class OpenSolver:
         self.settings = settings
         self.model = model
         self.sandbox = sandbox
+        self._store: BaseCheckpointSaver[str] | None = None
         self._graph: Solver = build_solver()
         self._cancelled = threading.Event()
 
@@ -50,6 +65,11 @@ class OpenSolver:
     def notices(self) -> tuple[str, ...]:
         """Lines that a person should read before trusting the answers."""
         return tuple(text for text in (self.model.notice, self.sandbox.notice) if text)
+
+    def keep_in(self, store: BaseCheckpointSaver[str]) -> None:
+        """Store the searches from now on that are given the name of a thread; see `graphs.threads.open_store`."""
+        self._store = store
+        self._graph = build_solver(checkpointer=store)
 
     def cancel(self) -> None:
         """End the run soon; its stream still ends with the best answer so far. Safe in a signal handler."""
@@ -65,25 +85,33 @@ class OpenSolver:
         """
         return next(event.answer for event in self.stream(problem) if isinstance(event, Finished))
 
-    def stream(self, problem: Problem | str) -> Iterator[Event]:
+    def stream(self, problem: Problem | str, *, thread: str = "") -> Iterator[Event]:
         """Yield what happens, ending with `Finished`.
 
         When the model or the sandbox fails after a program was found, `Finished` carries the best answer so far and
         the error follows.
 
+        Args:
+            problem: a record, or its text.
+            thread: name under which every step is stored; needs `keep_in`.
+
         Raises:
             ProblemError: the text is no problem.
             ModelError: the model failed.
             SandboxUnavailableError: the sandbox failed.
+            ThreadError: the thread holds a search that has not ended.
         """
-        teller, context = self._begin(problem)
-        try:
-            yield from self._follow(teller, context)
-        except (ModelError, SandboxUnavailableError):
-            if teller.state.candidates:
-                yield Finished(answer=best_answer(teller.state, context, "failed"))
-            raise
-        yield Finished(answer=teller.state.answer or best_answer(teller.state, context, "failed"))
+        return self._tell(self._begin(problem, thread))
+
+    def resume(self, thread: str) -> Iterator[Event]:
+        """Go on with a stored search where it stopped, killed or not, and yield what happens as `stream` does.
+
+        The time between is not charged to the budget of seconds. A search that has ended is told again, at no cost.
+
+        Raises:
+            ThreadError: there is no such thread.
+        """
+        return self._tell(self._continue(thread))
 
     async def asolve(self, problem: Problem | str) -> Answer:
         """Return the answer to a problem without blocking the event loop; see `solve` and `astream`."""
@@ -99,22 +127,19 @@ class OpenSolver:
 
         Closing the generator, or cancelling the task that waits for it, ends the search between two tokens.
         """
-        teller, context = self._begin(problem)
+        run = self._begin(problem)
         cancelled = self._cancelled
         try:
-            parts = self._graph.astream(
-                SolveInput(problem=teller.state.problem), run_config(context), context=context, **_STREAM
-            )
-            async for part in parts:
-                for event in teller.tell(part):
+            async for part in self._graph.astream(run.given, run.config, context=run.context, **_STREAM):
+                for event in run.teller.tell(part):
                     yield event
         except (ModelError, SandboxUnavailableError):
-            if teller.state.candidates:
-                yield Finished(answer=best_answer(teller.state, context, "failed"))
+            if run.teller.state.candidates:
+                yield _finished(run)
             raise
         finally:
             cancelled.set()
-        yield Finished(answer=teller.state.answer or best_answer(teller.state, context, "failed"))
+        yield _finished(run)
 
     def run(self, problem: Problem | str) -> SolveState:
         """Return the final blackboard of a search: every plan, candidate, test and outcome beside the answer.
@@ -124,23 +149,45 @@ class OpenSolver:
             ModelError: the model failed.
             SandboxUnavailableError: the sandbox failed.
         """
-        teller, context = self._begin(problem)
-        for _ in self._follow(teller, context):
+        run = self._begin(problem)
+        for _ in self._follow(run):
             pass
-        return teller.state
+        return run.teller.state
 
-    def _begin(self, problem: Problem | str) -> tuple[_Teller, Context]:
-        """Return what a run needs, with a cancellation of its own: a run that still ends is not revived by the next."""
+    def _begin(self, problem: Problem | str, thread: str = "") -> _Run:
+        state = SolveState(problem=read_problem(problem) if isinstance(problem, str) else problem)
+        config = new_config(self._store, thread) if thread else {}
+        return self._run(state, SolveInput(problem=state.problem), config)
+
+    def _continue(self, thread: str) -> _Run:
+        if self._store is None:
+            raise ThreadError("no store: call keep_in first")
+        config, paused_s = resumed_config(self._store, thread)
+        state = self._graph.get_state(config).values
+        state = state if isinstance(state, SolveState) else SolveState(**state)
+        return self._run(state, None, config, paused_s)
+
+    def _run(self, state: SolveState, given: SolveInput | None, config: RunnableConfig, paused_s: float = 0.0) -> _Run:
+        """Return a run with a cancellation of its own: one that has still to end is not revived by the next."""
         self._cancelled = threading.Event()
         context = context_for(self.settings, self.model, self.sandbox, self._cancelled.is_set)
-        state = SolveState(problem=read_problem(problem) if isinstance(problem, str) else problem)
-        return _Teller(state), context
+        context = replace(context, paused_s=paused_s)
+        return _Run(teller=Teller(state), context=context, given=given, config={**run_config(context), **config})
 
-    def _follow(self, teller: _Teller, context: Context) -> Iterator[Event]:
-        """Run the graph; `teller` holds the state as far as it came."""
-        problem = SolveInput(problem=teller.state.problem)
-        for part in self._graph.stream(problem, run_config(context), context=context, **_STREAM):
-            yield from teller.tell(part)
+    def _tell(self, run: _Run) -> Iterator[Event]:
+        try:
+            yield from self._follow(run)
+        except (ModelError, SandboxUnavailableError):
+            if run.teller.state.candidates:
+                yield _finished(run)
+            raise
+        yield _finished(run)
+
+    def _follow(self, run: _Run) -> Iterator[Event]:
+        """Run the graph; the teller holds the state as far as it came."""
+        options = {**_STREAM, **({"durability": "sync"} if run.config.get("configurable") else {})}
+        for part in self._graph.stream(run.given, run.config, context=run.context, **options):
+            yield from run.teller.tell(part)
 
     def close(self) -> None:
         """Free the model and remove every box."""
@@ -156,6 +203,10 @@ class OpenSolver:
     ) -> None:
         """Close."""
         self.close()
+
+
+def _finished(run: _Run) -> Finished:
+    return Finished(answer=run.teller.state.answer or best_answer(run.teller.state, run.context, "failed"))
 
 
 def open_solver(settings: Settings = Settings()) -> OpenSolver:
@@ -223,59 +274,3 @@ def run_config(context: Context) -> RunnableConfig:
     moves = settings.max_programs + settings.max_rounds + sum(step.times for step in context.policy.schedule)
     # A streaming run keeps one thread for itself: with a single one it would wait for ever.
     return {"recursion_limit": STEPS_PER_MOVE * (moves + 2), "max_concurrency": context.k + 2}
-
-
-class _Teller:
-    """Turns the graph's stream into events; a fanned-out box is told once per super-step."""
-
-    def __init__(self, state: SolveState) -> None:
-        self.state = state
-        self._began: dict[str, float] = {}
-        self._tokens: dict[str, int] = {}
-        self._start = time.monotonic()
-
-    def tell(self, part: Any) -> Iterator[Event]:
-        """Yield the events of one part of the stream (`version="v2"`: type, ns, data)."""
-        data = part["data"]
-        if part["type"] == "tasks" and "input" in data:
-            yield from self._started(data["name"])
-        elif part["type"] == "custom":
-            yield from self._custom(data)
-        elif part["type"] == "updates":
-            self._updated(data)
-        elif part["type"] == "values":
-            self.state = data if isinstance(data, SolveState) else SolveState(**data)
-            yield from self._stepped()
-
-    def _started(self, box: str) -> Iterator[Event]:
-        if box not in self._began:
-            self._began[box] = time.monotonic()
-            yield BoxStarted(box=box)
-
-    def _updated(self, data: dict[str, Any]) -> None:
-        """Count tokens, and keep programs as they come, so that a failing sibling does not lose them."""
-        for box, update in data.items():
-            written = update or {}
-            self._tokens[box] = self._tokens.get(box, 0) + sum(c.spent for c in written.get("costs", ()))
-            if box in self._began and "candidates" in written:
-                found = (*self.state.candidates, *written["candidates"])
-                self.state = replace(
-                    self.state, candidates=found, costs=add_costs(self.state.costs, written.get("costs", ()))
-                )
-
-    def _stepped(self) -> Iterator[Event]:
-        now = time.monotonic()
-        for box, began in self._began.items():
-            yield BoxFinished(box=box, seconds=now - began, tokens=self._tokens.get(box, 0))
-        self._began, self._tokens = {}, {}
-        yield Spent(tokens=self.state.tokens_spent, seconds=now - self._start)
-
-    def _custom(self, data: dict[str, Any]) -> Iterator[Event]:
-        if data["kind"] == "candidate":
-            yield CandidateArrived(id=data["id"], origin=data["origin"], tokens=data["tokens"])
-        elif data["kind"] == "ran":
-            for candidate in self.state.candidates:
-                if candidate.program_id == data["program_id"]:
-                    yield CandidateRan(
-                        id=candidate.id, passed=data["passed"], total=data["total"], status=data["status"]
-                    )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from nodes.context import Context
 from nodes.lens import cluster_weights, right_so_far
 from nodes.state import Answer, Candidate, Evidence, SolveState, StopReason
@@ -76,7 +74,7 @@ def best_answer(state: SolveState, context: Context, stop: StopReason) -> Answer
         stop=stop,
         candidate_id=chosen.id if chosen else "",
         cost=state.costs,
-        seconds=round(time.time() - state.started, 3) if state.started else 0.0,
+        seconds=round(context.seconds_spent(state), 3),
         sandbox=context.sandbox.name,
         model=context.model.name,
     )

@@ -51,6 +51,9 @@ class Context:
     cancelled: Callable[[], bool] = lambda: False
     """Polled by the model and the sandbox; True ends the search with what it has."""
 
+    paused_s: float = 0.0
+    """Seconds in which the run stood still, stored between two processes; they are not charged."""
+
     @property
     def k(self) -> int:
         """Programs per widening."""
@@ -82,4 +85,8 @@ class Context:
 
     def seconds_left(self, state: SolveState) -> float:
         """Return the wall time left, in seconds; may be negative."""
-        return self.settings.budget_seconds - (time.time() - state.started if state.started else 0.0)
+        return self.settings.budget_seconds - self.seconds_spent(state)
+
+    def seconds_spent(self, state: SolveState) -> float:
+        """Return the wall time since the search began, without the time in which it was stored and not running."""
+        return time.time() - state.started - self.paused_s if state.started else 0.0

@@ -95,6 +95,8 @@ class Settings:
     test_memory_mb: int = 512
     """Memory limit of one program."""
 
+    thread_file: str = ""
+    """Where named searches are stored; empty: `atlas/threads.sqlite` among the user's state files."""
     approve: bool = False
     """Ask a person before an answer is released."""
     log_file: str = ""

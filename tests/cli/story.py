@@ -23,7 +23,7 @@ class StorySolver:
         self.settings = settings
         return self
 
-    def stream(self, problem):
+    def stream(self, problem, *, thread=""):
         for event in self.events:
             if isinstance(event, Exception):
                 raise event

@@ -133,3 +133,44 @@ def test_interrupt_while_it_starts_is_one_line(after):
     assert process.returncode == Exit.INTERRUPTED
     assert complaint.strip().splitlines()[-1].startswith("atlas: interrupted")
     assert "Traceback" not in complaint
+
+
+@pytest.mark.gguf
+@pytest.mark.bubblewrap
+def test_search_killed_without_warning_is_resumed(tmp_path):
+    """Kill -9 in the middle of a stored search; the same name goes on."""
+    state = {"XDG_STATE_HOME": str(tmp_path)}
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("ATLAS_")}
+    command = [
+        sys.executable,
+        "-m",
+        "cli.entry",
+        "solve",
+        "cli/example.md",
+        "--sandbox",
+        "bubblewrap",
+        "--thread",
+        "mine",
+    ]
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=inherited | state, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    told = next(line for line in process.stderr if line.startswith("budgeted_generation:"))
+    process.kill()
+    process.communicate()
+    assert "unfinished" in atlas("threads", **state).stdout
+    resumed = atlas("resume", "mine", "--sandbox", "bubblewrap", "--json", cwd=ROOT, **state)
+    record = json.loads(resumed.stdout)
+    assert record["code"].startswith("def pick_items(")
+    assert record["cost"]["tokens"] > int(told.split()[1]) // 2
+    assert "plan_search" not in resumed.stderr
+    listed = atlas("threads", **state).stdout
+    assert "mine" in listed
+    assert "unfinished" not in listed
+
+
+def test_thread_that_is_not_there_is_one_line(tmp_path):
+    done = atlas("resume", "nobody", XDG_STATE_HOME=str(tmp_path))
+    assert done.returncode == Exit.USAGE
+    assert done.stderr.strip().splitlines()[-1].startswith("atlas: there is no thread nobody")
+    assert "no searches are stored" in atlas("threads", XDG_STATE_HOME=str(tmp_path / "x")).stdout

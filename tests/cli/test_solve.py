@@ -121,7 +121,7 @@ def test_signal_ends_with_the_best_so_far(number, code, capsys):
 
 def test_signal_before_the_search_is_not_lost():
     class LateSolver(StorySolver):
-        def stream(self, problem):
+        def stream(self, problem, *, thread=""):
             signal.raise_signal(signal.SIGINT)
             self.cancelled = False
             yield from super().stream(problem)

@@ -1,0 +1,70 @@
+"""From LangGraph's stream to typed events."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from langgraph.types import Overwrite
+
+from graphs.events import BoxFinished, BoxStarted, CandidateArrived, CandidateRan, Event, Spent
+from nodes.state import SolveState, add_costs
+
+
+class Teller:
+    """Turns the graph's stream into events; a fanned-out box is told once per super-step."""
+
+    def __init__(self, state: SolveState) -> None:
+        """Start from a state."""
+        self.state = state
+        self._began: dict[str, float] = {}
+        self._tokens: dict[str, int] = {}
+        self._start = time.monotonic()
+
+    def tell(self, part: Any) -> Iterator[Event]:
+        """Yield the events of one part of the stream (`version="v2"`: type, ns, data)."""
+        data = part["data"]
+        if part["type"] == "tasks" and "input" in data:
+            yield from self._started(data["name"])
+        elif part["type"] == "custom":
+            yield from self._custom(data)
+        elif part["type"] == "updates":
+            self._updated(data)
+        elif part["type"] == "values":
+            self.state = data if isinstance(data, SolveState) else SolveState(**data)
+            yield from self._stepped()
+
+    def _started(self, box: str) -> Iterator[Event]:
+        if box not in self._began:
+            self._began[box] = time.monotonic()
+            yield BoxStarted(box=box)
+
+    def _updated(self, data: dict[str, Any]) -> None:
+        """Count tokens, and keep programs as they come, so that a failing sibling does not lose them."""
+        for box, update in data.items():
+            written = {k: v for k, v in (update or {}).items() if not isinstance(v, Overwrite)}
+            self._tokens[box] = self._tokens.get(box, 0) + sum(c.spent for c in written.get("costs", ()))
+            if box in self._began and "candidates" in written:
+                found = (*self.state.candidates, *written["candidates"])
+                self.state = replace(
+                    self.state, candidates=found, costs=add_costs(self.state.costs, written.get("costs", ()))
+                )
+
+    def _stepped(self) -> Iterator[Event]:
+        now = time.monotonic()
+        for box, began in self._began.items():
+            yield BoxFinished(box=box, seconds=now - began, tokens=self._tokens.get(box, 0))
+        self._began, self._tokens = {}, {}
+        yield Spent(tokens=self.state.tokens_spent, seconds=now - self._start)
+
+    def _custom(self, data: dict[str, Any]) -> Iterator[Event]:
+        if data["kind"] == "candidate":
+            yield CandidateArrived(id=data["id"], origin=data["origin"], tokens=data["tokens"])
+        elif data["kind"] == "ran":
+            for candidate in self.state.candidates:
+                if candidate.program_id == data["program_id"]:
+                    yield CandidateRan(
+                        id=candidate.id, passed=data["passed"], total=data["total"], status=data["status"]
+                    )
