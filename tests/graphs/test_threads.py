@@ -76,7 +76,7 @@ def test_ended_search_is_told_again_at_no_cost(solver_of, store):
     solver = solver_of(crash)
     (again,) = [event for event in solver.resume("mine") if isinstance(event, Finished)]
     assert as_tuples(again.answer) == first.answer
-    assert solver.model.requests == []
+    assert not solver.model.requests
     (one,) = stored_threads(store)
     assert (as_tuples(one.answer), one.problem.entry_point) == (first.answer, "second")
 
