@@ -38,6 +38,7 @@ def open_model(settings: Settings) -> Model:
         context_tokens=settings.context_tokens,
         gpu_layers=settings.gpu_layers,
         threads=settings.threads or decoding_threads(),
+        width=settings.batch_width,
     )
 
 

@@ -89,8 +89,7 @@ class Completion:
     None when the back end gives no log-probabilities, which must never be read as confident."""
     seconds: float = 0.0
     """The model's time for this text without waiting for a turn; steps that serve several texts are split by their
-    tokens, so
-    that the seconds of all texts add up to the time that the model was busy."""
+    tokens, so that the seconds of all texts add up to the time that the model was busy."""
     log_probability: float | None = None
     """Sum over the answer tokens of their log-probability in nats, at temperature 1 and before any truncation; None
     unless `Request.signals` asked for it."""

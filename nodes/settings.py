@@ -18,6 +18,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     **{name: (0, inf) for name in ("thinking_tokens", "thinking_min_tokens", "sandbox_workers", "threads", "top_k")},
     **{name: (1, inf) for name in ("observations", "observation_layers")},
     "observation_subset": (0, inf),
+    "batch_width": (0, 64),
     "context_tokens": (256, inf),
     "gpu_layers": (-1, inf),
     "answer_tokens": (24, inf),
@@ -44,6 +45,8 @@ class Settings:
     """Layers on the GPU; -1 is all of them, 0 none."""
     threads: int = 0
     """Decoding threads; 0 leaves one core for the sandbox."""
+    batch_width: int = 0
+    """Most texts decoded together; 0 is the measured best, 1 decodes alone, so that a seed names a text."""
 
     policy: PolicyName = "adaptive"
     """Which moves the search may make (graphs/policies.py)."""
