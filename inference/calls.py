@@ -31,8 +31,9 @@ class Delta:
 
 
 def settle(job: Job, writer: Writer) -> Future[Completion]:
-    """Return the future completion of a job that has not been submitted."""
+    """Return the future completion of a job that has not been submitted; only the engine ends it."""
     future: Future[Completion] = Future()
+    future.set_running_or_notify_cancel()
 
     def end(stop: Stop) -> None:
         done = writer.completion(stop)
@@ -49,6 +50,22 @@ def limit(job: Job, limits: Limits, on_progress: Callable[[int], None] | None = 
 
 def wait_for(engine: Engine, jobs: Sequence[Job], futures: Sequence[Future[Completion]]) -> tuple[Completion, ...]:
     """Submit jobs and wait for all; whatever is raised meanwhile, Ctrl-C included, ends those that are left."""
+    try:
+        engine.submit(jobs)
+        return tuple(future.result() for future in futures)
+    finally:
+        if not all(future.done() for future in futures):
+            engine.cancel(jobs)
+
+
+def wait_for_stops(engine: Engine, jobs: Sequence[Job], limits: Limits) -> tuple[Stop, ...]:
+    """Submit jobs that have no writer and return why each ended."""
+    futures: list[Future[Stop]] = []
+    for job in jobs:
+        future: Future[Stop] = Future()
+        job.on_end, job.on_failure = future.set_result, future.set_exception
+        limit(job, limits)
+        futures.append(future)
     try:
         engine.submit(jobs)
         return tuple(future.result() for future in futures)

@@ -114,12 +114,11 @@ class Engine:
 
     def _run(self) -> None:
         while not self._closed:
-            self._take_commands()
-            if self._closed:
-                break
             guard = Guard()
             with guard:
-                self._scheduler.step()
+                self._take_commands()
+                if not self._closed:
+                    self._scheduler.step()
             if guard.error is not None:
                 self._scheduler.fail(guard.error)
             self._deliver()

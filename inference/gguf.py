@@ -23,20 +23,21 @@ import os
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
-from hashlib import sha256
+from dataclasses import replace
 from pathlib import Path
 
 from inference.backend import Grammar, Sampling
 from inference.base import Completion, Message, ModelError, Profile, Request, Thinking
-from inference.calls import Delta, Mailbox, astream, await_all, limit, settle, stream, wait_for
+from inference.calls import Delta, Mailbox, astream, await_all, limit, settle, stream, wait_for, wait_for_stops
 from inference.confidence import Signals
 from inference.decoding import Limits, Terms, Writer
 from inference.engine import Engine
 from inference.forcing import ThinkingBudget
-from inference.gguf_file import GgufHeader, read_header
+from inference.gguf_file import read_header
 from inference.job import Job
-from inference.llama import Layout, LlamaContext, grammar_of_schema
+from inference.layout import MOST_WIDTH, Width, build_key, layout_for
+from inference.leaves import LeafEnumeration, LeafSearch, Leaves
+from inference.llama import LlamaContext, grammar_of_schema
 from inference.lookup import PromptLookup
 from inference.prefix_tree import as_tokens
 from inference.prompt_tokens import Prepared, PromptTokens
@@ -45,27 +46,6 @@ from inference.width import WidthPolicy, cached_curve
 
 _MOST_DEFAULT_CONTEXT = 16_384
 _CPU_SEGMENT, _GPU_SEGMENT = 128, 512
-_ROWS = 512
-_MOST_WIDTH = 16
-_MOST_CONTEXTS = 4
-"""A shared cache holds this many longest texts, or fewer if the width is less."""
-_STREAM_BYTES = 1 << 30
-"""Sequences get cells of their own when all of them together take no more than this."""
-_BYTES_PER_VALUE = 2
-_SPARE_STREAMS = 2
-_LEAST_OUTPUTS = 32
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Width:
-    """How many texts are decoded together, and in what cache; zeros and None are chosen by model and machine."""
-
-    most: int = 0
-    """1 decodes alone and is reproducible; 0 takes the fastest number, measured once and kept."""
-    cells: int = 0
-    """Tokens that a shared cache holds."""
-    streams: bool | None = None
-    """True gives each sequence cells of its own: more memory, faster for long texts over short prompts."""
 
 
 class GgufModel:
@@ -107,11 +87,11 @@ class GgufModel:
         threads = threads or max(1, len(os.sched_getaffinity(0)) - 1)
         segment = _GPU_SEGMENT if LlamaContext.uses_gpu(gpu_layers) else _CPU_SEGMENT
         wide = width if isinstance(width, Width) else Width(most=width)
-        layout = _layout(header, self.context_tokens, segment, wide)
+        layout = layout_for(header, self.context_tokens, segment, wide)
         self._llama = LlamaContext(path, layout=layout, gpu_layers=gpu_layers, threads=threads)
-        key = (self.fingerprint[:24], _build_key(layout, gpu_layers, threads))
-        curve = None if wide.most else cached_curve(key, self._llama, _MOST_WIDTH)
-        policy = WidthPolicy(wide.most or _MOST_WIDTH, curve)
+        key = (self.fingerprint[:24], build_key(layout, gpu_layers, threads))
+        curve = None if wide.most else cached_curve(key, self._llama, MOST_WIDTH)
+        policy = WidthPolicy(wide.most or MOST_WIDTH, curve)
         scheduler = Scheduler(self._llama, width=policy, segment=segment if wide.most == 1 else 0)
         self._engine = Engine(self._llama, scheduler, name=self.name)
         self._close = weakref.finalize(self, self._engine.close)
@@ -193,6 +173,32 @@ class GgufModel:
         async for delta in astream(self._engine, self._mailbox, job, writer, request.stop):
             yield delta
 
+    def leaves(
+        self,
+        messages: Sequence[Message],
+        search: LeafSearch,
+        *,
+        deadline: float | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Leaves:
+        """Return the likeliest distinct answers without thinking (`inference/leaves.py`).
+
+        Raises:
+            ContextOverflowError: the prompt leaves no room for an answer.
+            ModelError: the model's cache cannot be forked, or as for `complete_many`.
+        """
+        prepared = self._prompts.prepare(Request(messages=tuple(messages), max_tokens=search.max_tokens))
+        fitted = replace(search, max_tokens=prepared.max_tokens)
+        limits = Limits(deadline=deadline, cancelled=cancelled)
+        pin = self._engine.ask(lambda scheduler: scheduler.cache.pin(prepared.prompt))
+        try:
+            return LeafEnumeration(self._llama, prepared.prompt, fitted).run(
+                lambda jobs: wait_for_stops(self._engine, jobs, limits)
+            )
+        finally:
+            if not self._engine.closed:
+                self._engine.ask(lambda scheduler: scheduler.cache.unpin(pin))
+
     def close(self) -> None:
         """Free the weights; texts in the making end with a `ModelError`."""
         self._prompts.close()
@@ -254,39 +260,3 @@ def _sampling(request: Request, banned: tuple[int, ...]) -> Sampling:
         frequency_penalty=request.frequency_penalty,
         banned=banned,
     )
-
-
-def _layout(header: GgufHeader, context: int, segment: int, width: Width) -> Layout:
-    """Return the layout for a width; alone, one sequence that keeps the last prompt is all there is."""
-    if width.most == 1:
-        return Layout(sequences=1, cells=context, rows=segment, outputs=segment, unified=True)
-    most = width.most or _MOST_WIDTH
-    sequences = most + _SPARE_STREAMS
-    streams = width.streams
-    if streams is None:
-        streams = not width.cells and sequences * context * _cell_bytes(header) <= _STREAM_BYTES
-    shared = max(context, width.cells or min(most, _MOST_CONTEXTS) * context)
-    return Layout(
-        sequences=sequences if streams else 2 * most + _SPARE_STREAMS,
-        cells=sequences * context if streams else shared,
-        rows=_ROWS,
-        outputs=max(_LEAST_OUTPUTS, 4 * most),
-        unified=not streams,
-    )
-
-
-def _cell_bytes(header: GgufHeader) -> int:
-    """Return the bytes of keys and values of one token."""
-    architecture = header.architecture
-    heads = header.number(f"{architecture}.attention.head_count", 1)
-    width = header.number(f"{architecture}.embedding_length") // max(1, heads)
-    key = header.number(f"{architecture}.attention.key_length", width)
-    value = header.number(f"{architecture}.attention.value_length", width)
-    groups = header.number(f"{architecture}.attention.head_count_kv", heads)
-    return header.number(f"{architecture}.block_count") * groups * (key + value) * _BYTES_PER_VALUE
-
-
-def _build_key(layout: Layout, gpu_layers: int, threads: int) -> str:
-    """Return a name for what besides the model decides the cost of a step."""
-    facts = (LlamaContext.build(), layout.unified, gpu_layers, threads, os.cpu_count())
-    return sha256(repr(facts).encode()).hexdigest()[:16]
