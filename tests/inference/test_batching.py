@@ -13,7 +13,8 @@ import pytest
 
 from inference.backend import Batch, NoRoomError, Sampling
 from inference.base import Message, ModelError, Request, Thinking
-from inference.gguf import GgufModel, Width
+from inference.gguf import GgufModel
+from inference.layout import Width
 from inference.leaves import LeafSearch
 from inference.llama import Layout, LlamaContext
 from inference.scheduler import Scheduler
