@@ -7,7 +7,7 @@ cannot use does not count.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -19,6 +19,7 @@ FlashAttention = Literal["auto", "on", "off"]
 MAIN_SHARE = 0.9
 """Share of the free main memory that a model may take; the rest is for programs in the sandbox and for the system."""
 CPU_BATCH, GPU_BATCH = 128, 512
+GIB = 1 << 30
 _CELLS = 256
 _LEAST_CONTEXT = 1024
 
@@ -89,6 +90,20 @@ def advice(shape: ModelShape, wish: Wish, machine: Machine) -> tuple[Advice, ...
         found = [made for pair in pairs if (made := _advise(shape, wish, machine, pair)) is not None][:1]
     mildest = {tuple(name for name, _ in made.settings): made for made in reversed(found)}
     return tuple(reversed(mildest.values()))
+
+
+def misfit(name: str, found: Fit, changes: Sequence[Advice]) -> str:
+    """Return one line that says what a model lacks and what to change."""
+    lacks = [
+        f"{needs.total / GIB:.1f} GiB of {what}, {free / GIB:.1f} can be had"
+        for what, needs, free in (
+            ("main memory", found.main, found.main_free),
+            ("GPU memory", found.gpu, found.gpu_free),
+        )
+        if needs.total > free
+    ]
+    mend = f"set {' or '.join(map(str, changes))}" if changes else "take a smaller quantisation or a smaller model"
+    return f"{name} needs {' and '.join(lacks)}: {mend}"
 
 
 def _layer_choices(shape: ModelShape, wish: Wish, machine: Machine) -> list[int]:

@@ -6,11 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from inference.fit import MAIN_SHARE, Wish, advice, fit
+from inference.fit import GIB, MAIN_SHARE, Wish, advice, fit, misfit
 from inference.footprint import CUDA_RESERVE, Layer, ModelShape
 from inference.machine import Gpu, Machine
 
-GIB = 1 << 30
 SHAPE = ModelShape(
     layers=(Layer(weights=GIB // 5, key=1024, value=1024),) * 40,
     embedding=GIB // 3,
@@ -116,3 +115,16 @@ def test_advice_reads_as_lines_of_the_settings_file():
     lines = [str(one) for one in advice(SHAPE, WISH, machine(main=11))]
     assert lines[0] == 'kv_type = "q8_0"'
     assert lines[1].startswith("context_tokens = ")
+
+
+def test_misfit_is_one_line_with_the_way_out():
+    there = machine(main=11)
+    line = misfit("big.gguf", fit(SHAPE, WISH, there), advice(SHAPE, WISH, there))
+    assert line.startswith("big.gguf needs 10.")
+    assert "of main memory, 9.9 can be had" in line
+    assert line.endswith(': set kv_type = "q8_0" or context_tokens = 4096')
+
+
+def test_misfit_without_a_way_out_says_so():
+    there = machine(main=4)
+    assert misfit("big.gguf", fit(SHAPE, WISH, there), ()).endswith("take a smaller quantisation or a smaller model")
