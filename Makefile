@@ -1,6 +1,6 @@
 # People and CI call the same targets. `make CUDA=1 setup` builds llama.cpp for an NVIDIA GPU.
 .DEFAULT_GOAL := help
-.PHONY: help setup solve test check model image doctor lock clean
+.PHONY: help setup solve test check bench model image doctor lock clean
 SHELL := /bin/bash
 
 export VENV ?= .venv
@@ -25,6 +25,9 @@ check: setup ## ruff and mypy
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m mypy
+
+bench: setup ## measure the engine's speed against its peers, in ratios; ARGS="--model mid --threads 2" for more
+	@$(PYTHON) -m benchmark.speed.engine $(ARGS)
 
 model: setup ## train the embedded model anew (hours on two cores; resumes where it stopped)
 	@$(PYTHON) -c 'import torch, tokenizers' 2>/dev/null || $(PYTHON) -m pip install --require-hashes -r requirements-train.lock

@@ -143,7 +143,14 @@ def main() -> int:
     search = Search(
         runs=given.db,
         conditions=tuple(CONDITIONS[name] for name in given.conditions.split(",")),
-        settings=Settings(model=given.model, sandbox=given.sandbox, threads=1, sandbox_workers=1, test_cpu_seconds=2.0),
+        settings=Settings(
+            model=given.model,
+            sandbox=given.sandbox,
+            threads=1,
+            batch_width=1,
+            sandbox_workers=1,
+            test_cpu_seconds=2.0,
+        ),
         code=code_digest(),
         open_model=open_model,
         open_sandbox=open_box,

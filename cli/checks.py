@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inference.base import ModelError
+from inference.machine import built_for_cuda, nvidia_gpus
 from nodes.settings import SandboxName, Settings
 from sandbox.base import SandboxUnavailableError
 
@@ -19,6 +20,7 @@ LEAST_DISK_MB = 1000
 DOCKER_SANDBOX = "Docker sandbox"
 BUBBLEWRAP_SANDBOX = "bubblewrap sandbox"
 START_DOCKER = "sh deploy/docker-engine.sh"
+_NVIDIA_DEVICE = Path("/dev/nvidiactl")
 _NAMESPACE_SWITCHES = {
     "/proc/sys/user/max_user_namespaces": "0",
     "/proc/sys/kernel/unprivileged_userns_clone": "0",
@@ -57,32 +59,39 @@ def engine() -> Check:
     found = importlib.util.find_spec("llama_cpp")
     if found is None:
         return Check(name="llama-cpp-python", ok=False, detail="not installed", mend="make setup")
-    kind = "with CUDA" if _built_for_cuda() else "for the CPU"
+    kind = "with CUDA" if built_for_cuda() else "for the CPU"
     return Check(name="llama-cpp-python", ok=True, detail=f"{_version_of('llama_cpp_python')}, {kind}")
 
 
 def graphics_card() -> Check:
-    """See whether a GPU stands idle because llama.cpp was built without CUDA."""
-    present = Path("/dev/nvidiactl").exists() or shutil.which("nvidia-smi") is not None
-    if not present:
-        return Check(name="GPU", ok=True, detail="no NVIDIA GPU; models run on the CPU")
-    if _built_for_cuda():
-        return Check(name="GPU", ok=True, detail="NVIDIA, used by llama.cpp")
-    return Check(name="GPU", ok=False, detail="NVIDIA, but llama.cpp was built without CUDA", mend="make CUDA=1 setup")
+    """See whether a GPU stands idle because llama.cpp was built without CUDA, or because the driver does not answer."""
+    gpus = nvidia_gpus()
+    if gpus:
+        names = ", ".join(f"{gpu.name}, {gpu.free / 2**30:.1f} of {gpu.total / 2**30:.1f} GiB free" for gpu in gpus)
+        if built_for_cuda():
+            return Check(name="GPU", ok=True, detail=f"{names}; used by llama.cpp")
+        detail = f"{names}; the installed llama-cpp-python was built for the CPU and cannot use it"
+        return Check(name="GPU", ok=False, detail=detail, mend="make setup CUDA=1")
+    if _NVIDIA_DEVICE.exists():
+        detail = "an NVIDIA device is there, but nvidia-smi finds no GPU in order"
+        return Check(name="GPU", ok=False, detail=detail, mend="nvidia-smi")
+    return Check(name="GPU", ok=True, detail="no NVIDIA GPU; models run on the CPU")
 
 
 def model_file(settings: Settings) -> Check:
     """Read the header of the model that the settings name, or of the embedded one."""
-    from graphs.factory import EMBEDDED
-    from inference.gguf_file import read_header
+    from graphs.factory import model_path
+    from inference.pulled import ModelNotPulledError, whole_header
 
     if settings.model.startswith(("http://", "https://")):
         return Check(name="model", ok=True, detail=f"the server {settings.model}; asked when a problem is solved")
-    path = Path(settings.model).expanduser() if settings.model else EMBEDDED
     name = "model" if settings.model else "embedded model"
     mend = "give --model the path of a GGUF file" if settings.model else "git checkout inference/embedded"
     try:
-        header = read_header(path)
+        path = model_path(settings)
+        header = whole_header(path)
+    except ModelNotPulledError as error:
+        return Check(name=name, ok=False, detail=str(error), mend=f"atlas models pull {settings.model}")
     except ModelError as error:
         return Check(name=name, ok=False, detail=str(error), mend=mend)
     millions = f"{header.parameters / 1e6:.1f} M parameters"
@@ -175,12 +184,6 @@ def can_solve(checks: list[Check]) -> bool:
     fine = {check.name for check in checks if check.ok}
     has_model = bool(fine & {"model", "embedded model"})
     return has_model and {"Python", "llama-cpp-python"} <= fine and bool(fine & {DOCKER_SANDBOX, BUBBLEWRAP_SANDBOX})
-
-
-def _built_for_cuda() -> bool:
-    found = importlib.util.find_spec("llama_cpp")
-    folders = found.submodule_search_locations if found else None
-    return any(list(Path(folder).glob("lib/*cuda*")) for folder in folders or ())
 
 
 def _version_of(package: str) -> str:

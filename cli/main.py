@@ -10,6 +10,7 @@ from typing import Annotated, get_args
 import typer
 
 from cli.exits import MEANINGS
+from cli.models import app as models
 from nodes.settings import PolicyName, SandboxName
 
 _EXITS = "\b\nExit codes:\n" + "\n".join(f"  {code:d}  {meaning}" for code, meaning in MEANINGS.items())
@@ -25,6 +26,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.add_typer(models)
 
 
 def _show_version(asked: bool) -> None:
@@ -50,7 +52,8 @@ def solve(
     ] = None,
     stdin: Annotated[bool, typer.Option("--stdin", help="Read the problem from standard input.")] = False,
     model: Annotated[
-        str | None, typer.Option(metavar="PATH.gguf|URL", help="Model file, or an OpenAI-compatible server.")
+        str | None,
+        typer.Option(metavar="PATH.gguf|NAME|URL", help="Model file, pulled model, or an OpenAI-compatible server."),
     ] = None,
     policy: Annotated[PolicyChoice | None, typer.Option(help="Which moves the search may make.")] = None,
     k: Annotated[int | None, typer.Option("--k", help="Programs per widening.")] = None,

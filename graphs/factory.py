@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from graphs.policies import POLICIES
-from inference.base import Model
+from inference.base import Model, ModelError
 from nodes.context import Context
 from nodes.settings import Settings
 from sandbox.base import Sandbox
+
+if TYPE_CHECKING:
+    from inference.fit import Wish
+    from inference.footprint import Load
 
 EMBEDDED = Path(__file__).parent.parent / "inference" / "embedded" / "model.gguf"
 API_KEY = "ATLAS_API_KEY"
@@ -33,11 +38,67 @@ def open_model(settings: Settings) -> Model:
         )
     from inference.gguf import GgufModel
 
+    path = model_path(settings)
+    load = fitting_load(path, settings)
     return GgufModel(
-        Path(settings.model).expanduser() if settings.model else EMBEDDED,
+        path,
         context_tokens=settings.context_tokens,
-        gpu_layers=settings.gpu_layers,
+        gpu_layers=load.gpu_layers,
         threads=settings.threads or decoding_threads(),
+        width=settings.batch_width,
+    )
+
+
+def model_path(settings: Settings) -> Path:
+    """Return the model file that the settings name: the embedded one, a path, or a pulled model.
+
+    Raises:
+        ModelError: the name is known and the model not pulled, or nothing has that name.
+    """
+    if not settings.model:
+        return EMBEDDED
+    from inference.pulled import locate
+
+    return locate(settings.model, models_folder(settings))
+
+
+def models_folder(settings: Settings) -> Path:
+    """Return where pulled models lie."""
+    from inference.pulled import default_folder
+
+    return Path(settings.models_folder).expanduser() if settings.models_folder else default_folder()
+
+
+def fitting_load(path: Path, settings: Settings) -> Load:
+    """Return how to load a model file on this machine, before anything of it is loaded.
+
+    Raises:
+        ModelError: the file is unusable, or memory does not suffice whatever is moved to a GPU; the line says what to
+            change.
+    """
+    from inference.fit import advice, fit, misfit
+    from inference.footprint import shape_of
+    from inference.machine import look
+    from inference.pulled import whole_header
+
+    header = whole_header(path)
+    shape, wish, machine = shape_of(header), wish_of(settings, header.context_length), look()
+    found = fit(shape, wish, machine)
+    if not found.fits and shape.ordinary:
+        raise ModelError(misfit(path.name, found, advice(shape, wish, machine)))
+    return found.load
+
+
+def wish_of(settings: Settings, trained: int) -> Wish:
+    """Return what the settings ask of a model that was trained for so many tokens of context (0: unknown)."""
+    from inference.fit import Wish
+
+    return Wish(
+        context_tokens=min(settings.context_tokens, trained or settings.context_tokens),
+        k=settings.k,
+        kv_type=settings.kv_type,
+        flash_attention=settings.flash_attention,
+        gpu_layers=settings.gpu_layers,
     )
 
 

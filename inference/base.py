@@ -56,6 +56,20 @@ class Request:
     min_p: float = 0.0
     seed: int = 0
     stop: tuple[str, ...] = ()
+    repeat_penalty: float = 1.0
+    """Divides the logits of the last 64 answer tokens; 1 is off."""
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    grammar: str = ""
+    """GBNF text that the answer must match, thinking excepted; empty: no constraint."""
+    json_schema: str = ""
+    """A JSON schema as JSON text; the answer is JSON that fits it. Not together with `grammar`."""
+    lookup: int = 0
+    """Most tokens that are drafted at a time by looking in the prompt, for answers that copy from it; 0 is off."""
+    signals: bool = False
+    """Ask for `Completion.log_probability` and `entropy`, which cost a pass over each row."""
+    hidden: bool = False
+    """Ask for `Completion.hidden`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +88,16 @@ class Completion:
     """Self-certainty of the answer in nats: the mean of the lowest tenth of its windows (ReASC, arXiv 2601.02970);
     None when the back end gives no log-probabilities, which must never be read as confident."""
     seconds: float = 0.0
-    """The model's time for this text without waiting for a turn; steps that serve several texts are split evenly, so
-    that the seconds of all texts add up to the time that the model was busy."""
+    """The model's time for this text without waiting for a turn; steps that serve several texts are split by their
+    tokens, so that the seconds of all texts add up to the time that the model was busy."""
+    log_probability: float | None = None
+    """Sum over the answer tokens of their log-probability in nats, at temperature 1 and before any truncation; None
+    unless `Request.signals` asked for it."""
+    entropy: float | None = None
+    """Mean entropy in nats of the distributions that the answer tokens were drawn from; None unless asked for."""
+    hidden: tuple[float, ...] | None = None
+    """Mean of the states after the final norm from which the answer tokens were drawn; None unless `Request.hidden`
+    asked for it and the back end gives them."""
 
     @property
     def spent(self) -> int:

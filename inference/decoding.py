@@ -1,7 +1,9 @@
 """Write one completion token by token: thinking under its budget, then the answer until something ends it.
 
-The loop knows a `Sequence` of tokens that can be sampled and fed, not an engine; that is the seam at which llama.cpp,
-or a toy in a test, is put in. The answer continues in the cache that holds the thinking, forced tokens included.
+A `Writer` is asked for each row of logits what to feed next; it knows a `Vocabulary` and a source of draws, no engine.
+The answer continues in the cache that holds the thinking, forced tokens included. A grammar acts on the answer alone:
+a token is drawn as if there were none and only checked; when the grammar refuses it, the row is masked and drawn from
+again, so that what it allows costs next to nothing.
 """
 
 from __future__ import annotations
@@ -12,25 +14,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from inference.backend import Grammar, Row, Sampler
 from inference.base import Completion, Stop
-from inference.confidence import SelfCertainty
+from inference.confidence import Signals
 from inference.forcing import ThinkingBudget
 
 
-class TokenSequence(Protocol):
-    """A sequence in an engine, prompt already read."""
-
-    def sample(self) -> int:
-        """Draw the next token; nothing is fed."""
-
-    def feed(self, tokens: tuple[int, ...]) -> None:
-        """Append tokens to the sequence."""
-
-    def logits(self) -> NDArray[np.float32]:
-        """Return the row, shape (vocabulary,), that the last token was drawn from; valid until the next `feed`."""
+class Vocabulary(Protocol):
+    """What tokens mean."""
 
     def piece(self, token: int) -> bytes:
         """Return a token's text, which need not be whole characters."""
@@ -81,85 +72,112 @@ class TextTail:
         return bool(found)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What bounds an answer."""
+
+    max_tokens: int
+    stops: tuple[str, ...] = ()
+    grammar: Grammar | None = None
+
+
 class Writer:
-    """One completion in the making."""
+    """One completion in the making; a controller of the scheduler."""
 
     def __init__(
-        self,
-        sequence: TokenSequence,
-        budget: ThinkingBudget,
-        *,
-        max_tokens: int,
-        stops: tuple[str, ...],
-        limits: Limits,
+        self, vocabulary: Vocabulary, sampler: Sampler, budget: ThinkingBudget, terms: Terms, signals: Signals
     ) -> None:
-        """Start after the prompt; `max_tokens` bounds the answer, `budget` the thinking."""
-        self._sequence = sequence
+        """Start after the prompt; `terms` bound the answer, `budget` the thinking. Closes sampler and grammar."""
+        self._vocabulary = vocabulary
+        self._sampler = sampler
         self._budget = budget
-        self._max_tokens = max_tokens
-        self._stops = stops
-        self._limits = limits
-        self._certainty = SelfCertainty()
+        self._terms = terms
+        self._signals = signals
         self._thinking = TextTail()
-        self._answer = TextTail(stops, skip_newlines=budget.open)
-        self._pending: tuple[int, ...] = ()
+        self._answer = TextTail(terms.stops, skip_newlines=budget.open)
         self._tokens = 0
 
-    def write(self, on_progress: Callable[[int], None] | None) -> Completion:
-        """Decode until something ends it; `on_progress` is called with the tokens so far after each step."""
-        stop: Stop | None = None
-        while stop is None:
-            stop = self._limits.reached() or self._step()
-            if on_progress is not None:
-                on_progress(self._budget.spent + self._tokens)
+    @property
+    def spent(self) -> int:
+        """Tokens so far, of both kinds."""
+        return self._budget.spent + self._tokens
+
+    @property
+    def answer(self) -> str:
+        """The answer so far; its end may still be cut by a stop text."""
+        return self._answer.text
+
+    @property
+    def thinking(self) -> str:
+        """The thinking so far."""
+        return self._thinking.text
+
+    def completion(self, stop: Stop) -> Completion:
+        """Return what was written."""
         return Completion(
             text=self._answer.text,
             thinking=self._thinking.text.strip(),
             tokens=self._tokens,
             thinking_tokens=self._budget.spent,
             stop=stop,
-            confidence=self._certainty.score(),
+            confidence=self._signals.confidence(),
+            log_probability=self._signals.log_probability(),
+            entropy=self._signals.entropy(),
+            hidden=self._signals.hidden(),
         )
 
-    def _step(self) -> Stop | None:
+    def advance(self, row: Row, hidden: Row | None = None) -> tuple[int, ...] | Stop:
+        """Return the tokens to feed after a row, or why the text ends; its last token is never fed."""
         forced = self._budget.forced()
         if forced:
-            self._think(forced)
-            return None
+            return self._think(forced)
         if self._budget.open:
-            token = self._sample()
-            self._think(self._budget.instead_of(token, ends_text=self._sequence.ends_text(token)))
-            return None
-        return self._answer_step()
+            token = self._sampler.draw(row)
+            return self._think(self._budget.instead_of(token, ends_text=self._vocabulary.ends_text(token)))
+        return self._answer_step(row, hidden)
 
-    def _answer_step(self) -> Stop | None:
-        if self._tokens >= self._max_tokens:
+    def close(self) -> None:
+        """Free sampler and grammar."""
+        self._sampler.close()
+        if self._terms.grammar is not None:
+            self._terms.grammar.close()
+
+    def _answer_step(self, row: Row, hidden: Row | None) -> tuple[int, ...] | Stop:
+        if self._tokens >= self._terms.max_tokens:
             return "length"
-        token = self._sample()
-        if self._sequence.ends_text(token):
-            return "end"
+        token = self._sampler.draw(row)
         if not self._answer.text.strip() and self._budget.opens(token):
-            self._certainty.clear()
-            self._answer = TextTail(self._stops, skip_newlines=True)
-            self._pending = (token,)
-            return None
-        self._certainty.add(self._sequence.logits())
+            self._signals.clear()
+            self._answer = TextTail(self._terms.stops, skip_newlines=True)
+            return (token,)
+        lawful = self._lawful(token, row)
+        if lawful is None or self._vocabulary.ends_text(lawful):
+            return "end"
+        self._signals.add(row, lawful, hidden)
         self._tokens += 1
-        self._pending = (token,)
-        return "stop_text" if self._answer.add(self._sequence.piece(token)) else None
+        if self._answer.add(self._vocabulary.piece(lawful)):
+            return "stop_text"
+        return "length" if self._tokens >= self._terms.max_tokens else (lawful,)
 
-    def _think(self, tokens: tuple[int, ...]) -> None:
-        """Put tokens of the block into the text and queue them; the blank line after the end mark is in no text."""
+    def _lawful(self, token: int, row: Row) -> int | None:
+        """Return the token, or another draw where the grammar refuses it; None where the grammar allows nothing."""
+        grammar = self._terms.grammar
+        if grammar is None:
+            return token
+        if not grammar.allows(token):
+            masked = grammar.masked(row)
+            if masked is None:
+                return None
+            token = self._sampler.draw(masked)
+        if not self._vocabulary.ends_text(token):
+            grammar.accept(token)
+        return token
+
+    def _think(self, tokens: tuple[int, ...]) -> tuple[int, ...]:
+        """Put tokens of the block into the text; the blank line after the end mark is in no text."""
         for token in tokens:
             if not self._budget.is_mark(token):
-                self._thinking.add(self._sequence.piece(token))
-        self._pending += tokens
+                self._thinking.add(self._vocabulary.piece(token))
         if not self._budget.open:
-            self._answer = TextTail(self._stops, skip_newlines=True)
-
-    def _sample(self) -> int:
-        """Feed what waits, then draw: the last token of a text is never fed, which saves one pass."""
-        if self._pending:
-            self._sequence.feed(self._pending)
-            self._pending = ()
-        return self._sequence.sample()
+            self._answer = TextTail(self._terms.stops, skip_newlines=True)
+        return tokens

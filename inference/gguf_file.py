@@ -5,8 +5,8 @@ is checked here: magic, version, sizes, the type of every field, duplicate token
 inside the file. Every count is bounded, and every read is checked against the file's end.
 
 Limits: a file that was built to attack llama.cpp's own parser is not stopped by this; it guards against files that are
-truncated, mislabelled or damaged. Of a model in several files only the first is checked. Arrays other than the
-vocabulary are measured, not kept.
+truncated, mislabelled or damaged. Of a model in several files only the first is checked. Of arrays the vocabulary and
+short lists of numbers (one per layer, say) are kept, the others are measured.
 """
 
 from __future__ import annotations
@@ -34,11 +34,23 @@ _MOST_ENTRIES = 65_536
 _MOST_ELEMENTS = 1 << 24
 _MOST_NAME_BYTES = 4_096
 _MOST_STRING_BYTES = 1 << 22
+_MOST_KEPT_NUMBERS = 1_024
 _SAMPLE_BYTES = 1 << 20
 
 
 class BrokenModelFileError(ModelError):
     """The file is no usable GGUF model."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tensor:
+    """One array of weights, as the header describes it."""
+
+    offset: int
+    """Where it starts, in bytes after the header."""
+    size: int
+    """Bytes in the file."""
+    elements: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +63,18 @@ class GgufHeader:
     """Vocabulary, in llama.cpp's spelling (byte-level or with a space mark), as raw UTF-8."""
     token_types: tuple[int, ...]
     """One per token: 1 normal, 3 control, 4 user-defined, 6 byte; empty when the file has none."""
-    parameters: int
-    """Elements of all tensors."""
+    lists: Mapping[str, tuple[Value, ...]]
+    """Keys with short arrays of numbers."""
+    tensors: Mapping[str, Tensor]
+    """By name."""
     fingerprint: str
     """SHA-256 over the header, the file's size and the first and last MiB of its tensors; hashing all of a 9 GB file
     at every start would cost longer than the answer."""
+
+    @property
+    def parameters(self) -> int:
+        """Elements of all tensors."""
+        return sum(tensor.elements for tensor in self.tensors.values())
 
     @property
     def architecture(self) -> str:
@@ -124,10 +143,10 @@ class _Reader:
         self._at = len(_MAGIC) + 4
 
     def header(self) -> GgufHeader:
-        tensors = self._bounded(self._scalar("<Q"), _MOST_ENTRIES, "tensors")
+        count = self._bounded(self._scalar("<Q"), _MOST_ENTRIES, "tensors")
         entries = self._bounded(self._scalar("<Q"), _MOST_ENTRIES, "metadata entries")
         metadata, arrays, lengths = self._metadata(entries)
-        parameters = self._tensors(tensors, metadata.get("general.alignment", 32))
+        tensors = self._tensors(count, metadata.get("general.alignment", 32))
         tokens = tuple(value for value in arrays.get(_KEPT_ARRAYS[0], ()) if isinstance(value, bytes))
         types = tuple(value for value in arrays.get(_KEPT_ARRAYS[1], ()) if isinstance(value, int))
         self._check_vocabulary(tokens, lengths)
@@ -137,7 +156,12 @@ class _Reader:
             metadata=metadata,
             tokens=tokens,
             token_types=types if len(types) == len(tokens) else (),
-            parameters=parameters,
+            lists={
+                key: tuple(value for value in values if not isinstance(value, bytes))
+                for key, values in arrays.items()
+                if key not in _KEPT_ARRAYS and values
+            },
+            tensors=tensors,
             fingerprint=self._fingerprint(),
         )
 
@@ -166,27 +190,29 @@ class _Reader:
             raise self._broken(f"has an array of unknown type {kind}")
         code = _SCALARS[kind].removeprefix("<")
         start = self._skip(count * struct.calcsize(f"<{code}"))
+        keep = keep or count <= _MOST_KEPT_NUMBERS
         return (list(struct.unpack_from(f"<{count}{code}", self._data, start)) if keep else []), count
 
     def _strings(self, count: int) -> Iterator[bytes]:
         for _ in range(count):
             yield self._string(_MOST_STRING_BYTES)
 
-    def _tensors(self, count: int, alignment: Value) -> int:
+    def _tensors(self, count: int, alignment: Value) -> dict[str, Tensor]:
         if not isinstance(alignment, int) or alignment <= 0 or alignment & (alignment - 1):
             raise self._broken(f"has a bad alignment {alignment!r}")
-        extents = [self._tensor() for _ in range(count)]
+        tensors = dict(self._tensor() for _ in range(count))
+        if len(tensors) != count:
+            raise self._broken("has two tensors of the same name")
         self._tensor_start = -(-self._at // alignment) * alignment
-        end = max((self._tensor_start + offset + size for offset, size, _ in extents), default=0)
+        end = max((self._tensor_start + tensor.offset + tensor.size for tensor in tensors.values()), default=0)
         if end > self._size:
             raise BrokenModelFileError(
                 f"model file {self._path} is truncated: {self._size} of at least {end} bytes; download it again"
             )
-        return sum(elements for _, _, elements in extents)
+        return tensors
 
-    def _tensor(self) -> tuple[int, int, int]:
-        """Return (offset, bytes, elements) of one tensor."""
-        self._string(_MOST_NAME_BYTES)
+    def _tensor(self) -> tuple[str, Tensor]:
+        name = self._string(_MOST_NAME_BYTES).decode("utf-8", "replace")
         shape = [self._scalar("<Q") for _ in range(self._bounded(self._scalar("<I"), 4, "dimensions"))]
         kind, offset = self._scalar("<I"), self._scalar("<Q")
         if kind not in set(GGMLQuantizationType):
@@ -195,7 +221,7 @@ class _Reader:
         elements = prod(shape)
         if shape and shape[0] % block:
             raise self._broken(f"has a row of {shape[0]} elements that blocks of {block} do not divide")
-        return offset, elements // block * block_bytes, elements
+        return name, Tensor(offset=offset, size=elements // block * block_bytes, elements=elements)
 
     def _check_vocabulary(self, tokens: tuple[bytes, ...], lengths: Mapping[str, int]) -> None:
         if len(set(tokens)) != len(tokens):

@@ -11,6 +11,8 @@ from typing import Literal
 
 PolicyName = Literal["baseline", "phase1", "phase1_2", "phase1_3", "full", "adaptive", "resample"]
 SandboxName = Literal["auto", "docker", "bubblewrap"]
+KvTypeName = Literal["f16", "q8_0", "q4_0"]
+SwitchName = Literal["auto", "on", "off"]
 
 _RANGES: dict[str, tuple[float, float]] = {
     **{name: (1, inf) for name in ("k", "max_rounds", "max_programs", "verified_tests", "test_generations")},
@@ -18,6 +20,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     **{name: (0, inf) for name in ("thinking_tokens", "thinking_min_tokens", "sandbox_workers", "threads", "top_k")},
     **{name: (1, inf) for name in ("observations", "observation_layers")},
     "observation_subset": (0, inf),
+    "batch_width": (0, 64),
     "context_tokens": (256, inf),
     "gpu_layers": (-1, inf),
     "answer_tokens": (24, inf),
@@ -35,15 +38,24 @@ class Settings:
     """All settings of one run; `atlas.toml.example` says the same in a user's words."""
 
     model: str = ""
-    """Path of a GGUF file, or `http://...` of an OpenAI-compatible server; empty: the embedded model."""
+    """Path of a GGUF file, a pulled model such as `qwen3-14b`, or `http://...` of an OpenAI-compatible server; empty:
+    the embedded model."""
     model_name: str = ""
     """Name of the model at an OpenAI-compatible server."""
     context_tokens: int = 8192
     """Context to allocate; a model trained on less gets less."""
     gpu_layers: int = -1
-    """Layers on the GPU; -1 is all of them, 0 none."""
+    """Layers on the GPU; -1 is as many as fit, 0 none."""
+    kv_type: KvTypeName = "f16"
+    """Type of the KV cache; a quantised one holds more and needs flash attention."""
+    flash_attention: SwitchName = "auto"
+    """`auto`: on a GPU, and wherever the cache is quantised; on a CPU it slows batches down."""
     threads: int = 0
     """Decoding threads; 0 leaves one core for the sandbox."""
+    batch_width: int = 0
+    """Most texts decoded together; 0 is the measured best, 1 decodes alone, so that a seed names a text."""
+    models_folder: str = ""
+    """Where pulled models lie; empty: `~/.cache/atlas/models`."""
 
     policy: PolicyName = "adaptive"
     """Which moves the search may make (graphs/policies.py)."""
@@ -116,3 +128,5 @@ class Settings:
                 raise ValueError(f"{name} must be at least {least:g}, not {value}")
             if not least <= value <= most:
                 raise ValueError(f"{name} must lie in {least:g}..{most:g}, not {value}")
+        if self.kv_type != "f16" and self.flash_attention == "off":
+            raise ValueError(f"kv_type {self.kv_type} needs flash attention: set flash_attention to auto")

@@ -65,6 +65,14 @@ CHECKS: dict[str, Callable[[], str]] = {
 }
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache_folder(tmp_path_factory):
+    """Keep what is measured of a machine out of the user's cache directory."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @cache
 def missing(mark: str) -> str:
     """Return why tests with this mark cannot run here, or an empty text."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from cli import checks
 from cli.checks import Check, can_solve
 from nodes.settings import Settings
 from tests.cli.test_main import atlas
+from tests.inference.test_machine import nvidia_smi
 
 ENOUGH = ("Python", "llama-cpp-python", "embedded model", "bubblewrap sandbox")
 
@@ -30,6 +33,53 @@ def test_broken_model_is_told_with_a_way_out(tmp_path):
     assert not check.ok
     assert "none.gguf" in check.detail
     assert check.mend
+
+
+def test_model_that_is_not_pulled_names_the_command(tmp_path):
+    check = checks.model_file(Settings(model="qwen3-14b", models_folder=str(tmp_path)))
+    assert (check.ok, check.mend) == (False, "atlas models pull qwen3-14b")
+
+
+@pytest.fixture
+def wheel(tmp_path, monkeypatch):
+    """Put a package of llama.cpp's name, with these libraries, before the installed one."""
+
+    def build(*libraries):
+        folder = tmp_path / "llama_cpp" / "lib"
+        folder.mkdir(parents=True)
+        (folder.parent / "__init__.py").touch()
+        for library in libraries:
+            (folder / library).touch()
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.delitem(sys.modules, "llama_cpp", raising=False)
+
+    return build
+
+
+RTX = "NVIDIA GeForce RTX 4090, 24564, 24080"
+
+
+@pytest.mark.parametrize(
+    ("answer", "libraries", "ok", "words", "mend"),
+    [
+        pytest.param(RTX, ("cpu.so",), False, "built for the CPU and cannot use it", "make setup CUDA=1", id="cpu"),
+        pytest.param(RTX, ("cpu.so", "ggml-cuda.so"), True, "RTX 4090, 23.5 of 24.0 GiB free", "", id="cuda"),
+        pytest.param("No devices were found", ("cpu.so",), True, "no NVIDIA GPU", "", id="no-gpu"),
+    ],
+)  # fmt: skip
+def test_idle_gpu_is_told_with_the_command(tmp_path, monkeypatch, wheel, answer, libraries, ok, words, mend):
+    monkeypatch.setenv("PATH", nvidia_smi(tmp_path, answer))
+    monkeypatch.setattr(checks, "_NVIDIA_DEVICE", tmp_path / "none")
+    wheel(*libraries)
+    check = checks.graphics_card()
+    assert (check.ok, check.mend) == (ok, mend)
+    assert words in check.detail
+
+
+def test_device_without_a_driver_is_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", nvidia_smi(tmp_path, "it couldn't communicate with the driver", 9))
+    monkeypatch.setattr(checks, "_NVIDIA_DEVICE", tmp_path)
+    assert not checks.graphics_card().ok
 
 
 def test_engine_is_found_without_loading_it():

@@ -68,6 +68,10 @@ def test_environment_knows_truth(text):
         pytest.param("budget_seconds = nan", {}, {}, "budget_seconds must be a finite number", id="not-finite"),
         pytest.param("min_p = 7", {}, {}, r"min_p must lie in 0..0.999, not 7", id="outside"),
         pytest.param("top_k = -5", {}, {}, "top_k must be at least 0", id="below"),
+        pytest.param(
+            'kv_type = "q8_0"\nflash_attention = "off"', {}, {}, "kv_type q8_0 needs flash attention", id="cache-type"
+        ),
+        pytest.param("gpu_layers = -2", {}, {}, "gpu_layers must be at least -1", id="layers"),
         pytest.param("k = = 1", {}, {}, "atlas.toml: is not valid TOML", id="not-toml"),
         pytest.param("[model]\nname = 1", {}, {}, "model must be text", id="table"),
     ],

@@ -18,11 +18,14 @@ def open_tiny(tmp_path_factory):
 
     opened = []
 
+    def path(**changes):
+        return write_tiny_gguf(tmp_path_factory.mktemp("models") / "changed.gguf", **changes)
+
     def open_(context_tokens=None, **changes):
-        path = write_tiny_gguf(tmp_path_factory.mktemp("models") / "changed.gguf", **changes)
-        opened.append(GgufModel(path, context_tokens=context_tokens, threads=1))
+        opened.append(GgufModel(path(**changes), context_tokens=context_tokens, threads=1))
         return opened[-1]
 
+    open_.path = path
     yield open_
     for model in opened:
         model.close()

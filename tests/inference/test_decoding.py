@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from inference.base import Thinking
-from inference.decoding import Limits, TextTail, Writer
+from inference.confidence import Signals
+from inference.decoding import Limits, Terms, TextTail, Writer
 from inference.forcing import ThinkingBudget, ThinkingMarks
 
 START, END, STOP = 256, 257, 258
@@ -27,14 +28,11 @@ class Toy:
         self.left = list(tokens)
         self.fed = []
 
-    def sample(self):
+    def draw(self, row):
         return self.left.pop(0) if self.left else STOP
 
-    def feed(self, tokens):
-        self.fed += tokens
-
-    def logits(self):
-        return np.arange(300, dtype=np.float32)
+    def close(self):
+        self.left = None
 
     def piece(self, token):
         return bytes([token]) if token < 256 else b""
@@ -43,11 +41,14 @@ class Toy:
         return token == STOP
 
 
-def write(tokens, thinking=None, opened=False, max_tokens=50, stops=(), limits=None, on_progress=None):
+def write(tokens, thinking=None, opened=False, max_tokens=50, stops=(), grammar=None):
     toy = Toy(tokens)
     budget = ThinkingBudget(MARKS, thinking or Thinking(), opened=opened)
-    writer = Writer(toy, budget, max_tokens=max_tokens, stops=stops, limits=limits or Limits())
-    return toy, writer.write(on_progress)
+    terms = Terms(max_tokens=max_tokens, stops=stops, grammar=grammar)
+    writer = Writer(toy, toy, budget, terms, Signals(detailed=True))
+    while not isinstance(step := writer.advance(np.arange(300, dtype=np.float32)), str):
+        toy.fed += step
+    return toy, writer.completion(step)
 
 
 def test_plain_answer():
@@ -95,16 +96,48 @@ def test_blank_lines_after_thinking_do_not_stop():
     assert (done.text, done.stop) == ("code", "stop_text")
 
 
-def test_deadline_keeps_what_was_written():
-    limits = Limits(deadline=time.monotonic() - 1)
-    assert write(b"hello", limits=limits)[1].stop == "deadline"
+def test_limits_say_why():
+    assert Limits(deadline=time.monotonic() - 1).reached() == "deadline"
+    assert Limits(deadline=time.monotonic() + 9, cancelled=lambda: True).reached() == "cancelled"
+    assert Limits(deadline=time.monotonic() + 9, cancelled=lambda: False).reached() is None
 
 
-def test_cancellation_keeps_what_was_written():
-    seen = []
-    limits = Limits(cancelled=lambda: len(seen) >= 3)
-    _, done = write(b"hello", limits=limits, on_progress=seen.append)
-    assert (done.text, done.stop) == ("hel", "cancelled")
+def test_signals_are_of_the_answer_alone():
+    row = np.arange(300, dtype=np.float32)
+    log_sum = np.log(np.exp(row - 299.0).sum())
+    _, done = write([START, *b"hm", END, *b"yes"], Thinking(at_most=40))
+    assert done.log_probability == pytest.approx(sum(byte - 299 - log_sum for byte in b"yes"), rel=1e-5)
+    assert done.entropy == pytest.approx(1.0407, abs=1e-3)
+    assert done.hidden is None
+
+
+class Digits:
+    """A grammar of digits that ends after three."""
+
+    def __init__(self):
+        self.taken = 0
+
+    def allows(self, token):
+        return token == STOP if self.taken == 3 else chr(token).isdigit()
+
+    def accept(self, token):
+        self.taken += 1
+
+    def masked(self, row):
+        return row if self.taken < 5 else None
+
+    def close(self):
+        self.taken = None
+
+
+def test_grammar_asks_again_only_where_it_refuses():
+    toy, done = write(b"1x2z3", grammar=Digits())
+    assert (done.text, done.stop, bytes(toy.fed)) == ("123", "end", b"123")
+
+
+def test_grammar_does_not_bind_the_thinking():
+    _, done = write([START, *b"hm", END, *b"123"], Thinking(at_most=40), grammar=Digits())
+    assert (done.thinking, done.text) == ("hm", "123")
 
 
 @pytest.mark.parametrize("cut", range(1, 12))

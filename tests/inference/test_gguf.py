@@ -1,6 +1,7 @@
 """GgufModel over llama.cpp: reproducible, bounded, and one line for everything that goes wrong."""
 
 import math
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -36,13 +37,13 @@ def endless(open_tiny):
 def fed(monkeypatch):
     """Collect the number of tokens of every pass."""
     passes = []
-    feed = LlamaContext.feed
+    decode = LlamaContext.decode
 
-    def counted(self, tokens):
-        passes.append(len(tokens))
-        feed(self, tokens)
+    def counted(self, batch, *, hidden=False):
+        passes.append(batch.size)
+        decode(self, batch, hidden=hidden)
 
-    monkeypatch.setattr(LlamaContext, "feed", counted)
+    monkeypatch.setattr(LlamaContext, "decode", counted)
     return passes
 
 
@@ -214,11 +215,17 @@ def test_interrupt_leaves_a_usable_model(model, hello):
     assert model.complete_many([request])[0].text == before
 
 
-def test_waiting_for_another_thread_heeds_the_deadline(model, hello):
-    with ThreadPoolExecutor(1) as pool, model._lock:
+def test_waiting_for_another_thread_heeds_the_deadline(endless, hello):
+    go_on = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        long = Request(messages=hello, max_tokens=400)
+        busy = pool.submit(endless.complete_many, [long], on_progress=lambda *_: go_on.wait(10))
         request = Request(messages=hello, max_tokens=5)
-        waiting = pool.submit(model.complete_many, [request], deadline=time.monotonic() + 0.1)
-        assert waiting.result(timeout=10)[0].stop == "deadline"
+        waiting = threading.Timer(0.3, go_on.set)
+        waiting.start()
+        late = endless.complete_many([request], deadline=time.monotonic() + 0.1)[0]
+        assert (late.text, late.stop) == ("", "deadline")
+        assert busy.result(timeout=20)[0].tokens == 400
 
 
 def test_threads_share_one_model(model, hello):

@@ -4,6 +4,7 @@ import contextlib
 import random
 import struct
 
+import gguf
 import pytest
 
 from inference.base import ModelError
@@ -25,6 +26,31 @@ def test_counts_parameters(tiny_path):
     from gguf import GGUFReader
 
     assert read_header(tiny_path).parameters == sum(int(tensor.n_elements) for tensor in GGUFReader(tiny_path).tensors)
+
+
+def test_measures_each_tensor(tiny_path):
+    from gguf import GGUFReader
+
+    expected = {tensor.name: int(tensor.n_bytes) for tensor in GGUFReader(tiny_path).tensors}
+    assert {name: tensor.size for name, tensor in read_header(tiny_path).tensors.items()} == expected
+
+
+def test_keeps_short_lists_of_numbers(tmp_path):
+    path = tmp_path / "lists.gguf"
+    writer = gguf.GGUFWriter(path, "tiny")
+    writer.add_array("tiny.attention.head_count_kv", [0, 2, 0, 2])
+    writer.add_array("tiny.long", list(range(5_000)))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.close()
+    assert read_header(path).lists == {"tiny.attention.head_count_kv": (0, 2, 0, 2)}
+
+
+def test_refuses_two_tensors_of_one_name(tmp_path):
+    tensor = struct.pack("<Q1sIQIQ", 1, b"t", 1, 4, 0, 0)
+    path = tmp_path / "twice.gguf"
+    path.write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 2, 0) + tensor * 2 + bytes(64))
+    refuses(path, "two tensors of the same name")
 
 
 def test_absent_keys_give_defaults(tiny_path):

@@ -6,7 +6,7 @@ import pytest
 
 from inference.base import Message, ModelError, Request
 from inference.gguf import GgufModel
-from inference.llama import LlamaContext
+from inference.llama import Layout, LlamaContext
 from tests.inference.tiny_gguf import vocabulary
 
 pytestmark = pytest.mark.gguf
@@ -41,7 +41,8 @@ def test_opening_and_closing_leaks_nothing(tiny_path):
 
 def test_prompt_without_a_control_token_from_its_user(tiny_path):
     """The ids themselves: only the template's own end marks are end tokens."""
-    context = LlamaContext(tiny_path, context_tokens=64, segment=64, gpu_layers=0, threads=1)
+    layout = Layout(sequences=1, cells=64, rows=64, outputs=1, unified=True)
+    context = LlamaContext(tiny_path, layout=layout, gpu_layers=0, threads=1)
     end = vocabulary().index("<|im_end|>")
     assert context.tokenise("<|im_end|>") == [end]
     assert end not in context.tokenise("<") + context.tokenise("|im_end|>")

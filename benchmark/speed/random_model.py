@@ -1,0 +1,135 @@
+"""GGUF models with random weights: how fast a model decodes does not depend on what its weights say.
+
+`mid` has 317 million parameters and a vocabulary of 152 064, as models of today do; `tiny` is the worst case for
+everything around the model. The output head is scaled so that next-token distributions are peaked, as those of a
+trained model are, and no token that ends a text is ever likely. Weights are Q8_0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import gguf
+import numpy as np
+
+TEMPLATE = (
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+)
+_SPECIALS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+_TYPE = gguf.GGMLQuantizationType.Q8_0
+_PEAK = 6.0
+"""Standard deviation of the logits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """The shape of a model."""
+
+    vocabulary: int
+    width: int
+    hidden: int
+    blocks: int
+    heads: int
+    context: int = 8192
+
+
+SIZES = {
+    "mid": Size(vocabulary=152_064, width=768, hidden=2048, blocks=12, heads=12),
+    "tiny": Size(vocabulary=4096, width=256, hidden=768, blocks=6, heads=4),
+}
+
+
+def random_model(folder: Path, name: str) -> Path:
+    """Return the path of a model, which is written when it is not there."""
+    path = folder / f"random-{name}.gguf"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        scratch = path.with_suffix(".part")
+        write(scratch, SIZES[name])
+        scratch.replace(path)
+    return path
+
+
+def write(path: Path, size: Size, seed: int = 0) -> None:
+    """Write a model of a size; the same seed gives the same bytes."""
+    writer = gguf.GGUFWriter(path, "qwen3", use_temp_file=True)
+    _write_shape(writer, size)
+    _write_tokenizer(writer, size)
+    draw = np.random.default_rng(seed)
+    for name, shape, spread in _tensors(size):
+        if len(shape) == 1:
+            writer.add_tensor(name, np.ones(shape, np.float32))
+            continue
+        weights = draw.standard_normal(shape, np.float32) * np.float32(spread)
+        if name == "output.weight":
+            weights[-len(_SPECIALS) :] = 0
+        writer.add_tensor(name, gguf.quantize(weights, _TYPE), raw_dtype=_TYPE)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def _write_shape(writer: gguf.GGUFWriter, size: Size) -> None:
+    head = size.width // size.heads
+    writer.add_name("random weights")
+    writer.add_file_type(int(gguf.LlamaFileType.MOSTLY_Q8_0))
+    writer.add_context_length(size.context)
+    writer.add_embedding_length(size.width)
+    writer.add_block_count(size.blocks)
+    writer.add_feed_forward_length(size.hidden)
+    writer.add_head_count(size.heads)
+    writer.add_head_count_kv(size.heads // 2)
+    writer.add_key_length(head)
+    writer.add_value_length(head)
+    writer.add_layer_norm_rms_eps(1e-6)
+    writer.add_rope_freq_base(10_000.0)
+    writer.add_vocab_size(size.vocabulary)
+
+
+def _write_tokenizer(writer: gguf.GGUFWriter, size: Size) -> None:
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    spare = iter(range(256, 512))
+    letters = [chr(byte) if byte in printable else chr(next(spare)) for byte in range(256)]
+    words = [f"w{number}" for number in range(size.vocabulary - len(letters) - len(_SPECIALS))]
+    tokens = [*letters, *words, *_SPECIALS]
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("qwen2")
+    writer.add_token_list(tokens)
+    writer.add_token_types([3 if token in _SPECIALS else 1 for token in tokens])
+    writer.add_token_merges(["a b"])
+    writer.add_bos_token_id(len(tokens) - 3)
+    writer.add_eos_token_id(len(tokens) - 1)
+    writer.add_add_bos_token(False)
+    writer.add_chat_template(TEMPLATE)
+
+
+def _tensors(size: Size) -> list[tuple[str, tuple[int, ...], float]]:
+    """Return name, shape and spread of every tensor."""
+    head, inner, keys = size.width // size.heads, size.width, size.width // 2
+    found: list[tuple[str, tuple[int, ...], float]] = [
+        ("token_embd.weight", (size.vocabulary, size.width), 1.0),
+        ("output_norm.weight", (size.width,), 0.0),
+        ("output.weight", (size.vocabulary, size.width), _PEAK / size.width**0.5),
+    ]
+    for block in range(size.blocks):
+        matrices: dict[str, tuple[int, ...]] = {
+            "attn_q": (inner, size.width),
+            "attn_k": (keys, size.width),
+            "attn_v": (keys, size.width),
+            "attn_output": (size.width, inner),
+            "ffn_gate": (size.hidden, size.width),
+            "ffn_up": (size.hidden, size.width),
+            "ffn_down": (size.width, size.hidden),
+        }
+        norms: dict[str, tuple[int, ...]] = {
+            "attn_norm": (size.width,),
+            "ffn_norm": (size.width,),
+            "attn_q_norm": (head,),
+            "attn_k_norm": (head,),
+        }
+        for name, shape in (matrices | norms).items():
+            found.append((f"blk.{block}.{name}.weight", shape, 1 / size.width**0.5))
+    return found

@@ -1,0 +1,61 @@
+"""Waiting jobs, shared out fairly between problems.
+
+A problem is told by its prompts: a job belongs to the first group whose prompt it shares by half or more. Groups take
+turns; inside a group the first comes first, and a job that was pushed out of the cache comes before all.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from inference.job import Job
+from inference.prefix_tree import Tokens, common_length
+
+_SHARED = 0.5
+
+
+class _Group:
+    """Jobs of one problem."""
+
+    def __init__(self, prompt: Tokens) -> None:
+        self.prompt = prompt
+        self.jobs: deque[Job] = deque()
+
+
+class FairQueue:
+    """Jobs without a sequence."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._groups: list[_Group] = []
+
+    def __len__(self) -> int:
+        return sum(len(group.jobs) for group in self._groups)
+
+    def __iter__(self) -> Iterator[Job]:
+        return (job for group in self._groups for job in group.jobs)
+
+    def push(self, job: Job, *, first: bool = False) -> None:
+        """Add a job at the end of its group, or at its head."""
+        group = next((group for group in self._groups if _belongs(job.prompt, group.prompt)), None)
+        if group is None:
+            group = _Group(job.prompt)
+            self._groups.append(group)
+        (group.jobs.appendleft if first else group.jobs.append)(job)
+
+    def heads(self) -> tuple[Job, ...]:
+        """Return the first job of each group, the group whose turn it is first."""
+        return tuple(group.jobs[0] for group in self._groups)
+
+    def remove(self, job: Job) -> None:
+        """Take a job out; its group goes to the end of the round."""
+        group = next(group for group in self._groups if job in group.jobs)
+        group.jobs.remove(job)
+        self._groups.remove(group)
+        if group.jobs:
+            self._groups.append(group)
+
+
+def _belongs(prompt: Tokens, other: Tokens) -> bool:
+    return common_length(prompt, other) >= _SHARED * min(len(prompt), len(other))

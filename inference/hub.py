@@ -1,0 +1,198 @@
+"""Pull model files from the Hugging Face hub, or from what `HF_ENDPOINT` names; a broken pull goes on where it was.
+
+huggingface_hub's own download starts anew in each process, so the pieces are put together here: its client lists the
+repository and its `http_get` fetches bytes, retries and shows the progress, into a partial file that outlives the
+process. The partial file's name holds the hash that the hub announced, so that bytes of two versions never mix; the
+file gets its name only after its SHA-256 was checked.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import httpx2
+from huggingface_hub import HfApi, constants, hf_hub_url
+from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, OfflineModeIsEnabled, RepositoryNotFoundError
+from huggingface_hub.file_download import http_get
+from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # exported, not listed
+
+from inference.base import ModelError
+from inference.catalogue import Reference, nearest
+from inference.pulled import Pulled, Record, keep_record, parts, place, read_record, sha256_of, whole_name
+
+_PATIENCE_SECONDS = 20.0
+
+
+class HubError(ModelError):
+    """The hub cannot be reached, has no such file, or sent something else than it announced."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """What a repository holds at its newest commit."""
+
+    repository: str
+    revision: str
+    files: Mapping[str, Record]
+    """The model files, by name."""
+
+
+def listing(repository: str, endpoint: str | None = None) -> Listing:
+    """Ask the hub what model files a repository holds, with sizes and hashes.
+
+    Raises:
+        HubError: it cannot be reached, refuses, or has no such repository.
+    """
+    with _one_line(repository, endpoint):
+        info = HfApi(endpoint=endpoint).model_info(repository, files_metadata=True, timeout=_PATIENCE_SECONDS)
+        revision = info.sha or "main"
+        found = [one for one in info.siblings or () if one.rfilename.lower().endswith(".gguf") and one.lfs]
+        files = {
+            one.rfilename: Record(
+                repository=repository,
+                file=one.rfilename,
+                revision=revision,
+                size=one.lfs.size,
+                sha256=one.lfs.sha256,
+            )
+            for one in found
+            if one.lfs
+        }
+    return Listing(repository=repository, revision=revision, files=files)
+
+
+def wanted(ref: Reference, there: Listing) -> tuple[Record, ...]:
+    """Return the record of a file, or of all parts where the hub keeps the model in several.
+
+    Raises:
+        HubError: the repository has no such file; the message names the nearest.
+    """
+    match = [name for name in there.files if whole_name(name).lower() == whole_name(ref.file).lower()]
+    if not match:
+        if not there.files:
+            raise HubError(f"{ref.repository} holds no GGUF file: pick another repository")
+        near = nearest(ref.file, map(whole_name, there.files))
+        raise HubError(f"{ref.repository} holds no {ref.file}; the nearest is {ref.repository}/{near}")
+    names = [path.as_posix() for path in parts(Path(min(match)))]
+    if missing := [name for name in names if name not in there.files]:
+        raise HubError(f"{ref.repository} lacks a part of the model, {missing[0]}: pick another file")
+    return tuple(there.files[name] for name in names)
+
+
+def pull(
+    record: Record,
+    folder: Path,
+    *,
+    endpoint: str | None = None,
+    on_check: Callable[[int], None] | None = None,
+) -> Pulled:
+    """Bring a file of the hub into the models folder, or find it there.
+
+    Args:
+        record: what the hub says of the file.
+        folder: the models folder.
+        endpoint: the hub, when it is not what the environment says.
+        on_check: called with the bytes of each piece that was hashed.
+
+    Raises:
+        HubError: the hub fails, or the bytes are not what it announced; what arrived stays for the next pull.
+        ModelError: the disk is full or the folder cannot be written.
+    """
+    path = place(folder, record.repository, record.file)
+    if path.is_file() and _is_this(path, record, on_check):
+        keep_record(path, record)
+        return Pulled(path=path, record=record)
+    partial = path.with_name(f"{path.name}.{record.sha256[:16]}.part")
+    with _one_line(record.repository, endpoint), _opened(partial) as file:
+        _check_room(partial, record)
+        _fetch(file, record, endpoint)
+    if sha256_of(partial, on_check) != record.sha256:
+        partial.unlink()
+        raise HubError(f"{record.file} arrived damaged: pull it again")
+    partial.replace(path)
+    keep_record(path, record)
+    return Pulled(path=path, record=record)
+
+
+def _is_this(path: Path, record: Record, on_check: Callable[[int], None] | None) -> bool:
+    """Say whether a file is the wanted one; what was pulled as such is believed, anything else is hashed."""
+    if path.stat().st_size != record.size:
+        return False
+    try:
+        return read_record(path).sha256 == record.sha256
+    except ModelError:
+        return sha256_of(path, on_check) == record.sha256
+
+
+@contextmanager
+def _opened(partial: Path) -> Iterator[BinaryIO]:
+    """Open a partial file at its end, for one process at a time."""
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    with partial.open("ab") as made:
+        made.flush()
+    with partial.open("r+b") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise HubError(f"another process is pulling {partial.name}: wait for it") from error
+        file.seek(0, 2)
+        yield file
+
+
+def _check_room(partial: Path, record: Record) -> None:
+    missing = record.size - partial.stat().st_size
+    free = shutil.disk_usage(partial.parent).free
+    if missing > free:
+        raise ModelError(
+            f"{record.file} needs {missing / 1e9:.1f} GB more on the disk of {partial.parent}, {free / 1e9:.1f} are "
+            "free: free some, or set models_folder to another disk"
+        )
+
+
+def _fetch(file: BinaryIO, record: Record, endpoint: str | None) -> None:
+    if file.tell() > record.size:
+        file.seek(0)
+        file.truncate()
+    if record.size > constants.MAX_HTTP_DOWNLOAD_SIZE:
+        raise HubError(f"{record.file} is too large for a plain download: pick one that comes in parts")
+    http_get(
+        hf_hub_url(record.repository, record.file, revision=record.revision, endpoint=endpoint),
+        file,
+        resume_size=file.tell(),
+        headers=build_hf_headers(library_name="atlas"),
+        expected_size=record.size,
+        displayed_filename=Path(record.file).name,
+    )
+
+
+@contextmanager
+def _one_line(repository: str, endpoint: str | None) -> Iterator[None]:
+    """Turn what the hub's client raises into one line that says what to do."""
+    hub = endpoint or constants.ENDPOINT
+    try:
+        yield
+    except GatedRepoError as error:
+        raise HubError(f"{repository} wants its terms accepted at {hub}: do so, then set HF_TOKEN") from error
+    except RepositoryNotFoundError as error:
+        raise HubError(
+            f"{hub} has no repository {repository}, or it is private: check the name, or set HF_TOKEN"
+        ) from error
+    except HfHubHTTPError as error:
+        raise HubError(f"{hub} answers HTTP {error.response.status_code} for {repository}: try again later") from error
+    except OfflineModeIsEnabled as error:
+        raise HubError("HF_HUB_OFFLINE is set: unset it to pull, or give the path of a file with --model") from error
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        raise HubError(
+            f"{hub} cannot be reached ({error or type(error).__name__}): check the network and pull again, which goes "
+            "on where it was, or give the path of a file with --model"
+        ) from error
+    except OSError as error:
+        raise ModelError(f"the model cannot be stored ({error}): check the disk and the folder") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise HubError(f"{hub} answers no listing of {repository} ({error}): is HF_ENDPOINT a hub?") from error

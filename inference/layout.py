@@ -1,0 +1,68 @@
+"""How wide an engine is and how its cache is laid out, from the model's header and what was asked for."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from hashlib import sha256
+
+from inference.gguf_file import GgufHeader
+from inference.llama import Layout, LlamaContext
+
+MOST_WIDTH = 16
+_ROWS = 512
+_MOST_CONTEXTS = 4
+"""A shared cache holds this many longest texts, or fewer if the width is less."""
+_STREAM_BYTES = 1 << 30
+"""Sequences get cells of their own when all of them together take no more than this."""
+_BYTES_PER_VALUE = 2
+_SPARE_STREAMS = 2
+_LEAST_OUTPUTS = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Width:
+    """How many texts are decoded together, and in what cache; zeros and None are chosen by model and machine."""
+
+    most: int = 0
+    """1 decodes alone and is reproducible; 0 takes the fastest number, measured once and kept."""
+    cells: int = 0
+    """Tokens that a shared cache holds."""
+    streams: bool | None = None
+    """True gives each sequence cells of its own: more memory, faster for long texts over short prompts."""
+
+
+def layout_for(header: GgufHeader, context: int, segment: int, width: Width) -> Layout:
+    """Return the layout for a width; alone, one sequence that keeps the last prompt is all there is."""
+    if width.most == 1:
+        return Layout(sequences=1, cells=context, rows=segment, outputs=segment, unified=True)
+    most = width.most or MOST_WIDTH
+    sequences = most + _SPARE_STREAMS
+    streams = width.streams
+    if streams is None:
+        streams = not width.cells and sequences * context * _cell_bytes(header) <= _STREAM_BYTES
+    shared = max(context, width.cells or min(most, _MOST_CONTEXTS) * context)
+    return Layout(
+        sequences=sequences if streams else 2 * most + _SPARE_STREAMS,
+        cells=sequences * context if streams else shared,
+        rows=_ROWS,
+        outputs=max(_LEAST_OUTPUTS, 4 * most),
+        unified=not streams,
+    )
+
+
+def _cell_bytes(header: GgufHeader) -> int:
+    """Return the bytes of keys and values of one token."""
+    architecture = header.architecture
+    heads = header.number(f"{architecture}.attention.head_count", 1)
+    width = header.number(f"{architecture}.embedding_length") // max(1, heads)
+    key = header.number(f"{architecture}.attention.key_length", width)
+    value = header.number(f"{architecture}.attention.value_length", width)
+    groups = header.number(f"{architecture}.attention.head_count_kv", heads)
+    return header.number(f"{architecture}.block_count") * groups * (key + value) * _BYTES_PER_VALUE
+
+
+def build_key(layout: Layout, gpu_layers: int, threads: int) -> str:
+    """Return a name for what besides the model decides the cost of a step."""
+    facts = (LlamaContext.build(), layout.unified, gpu_layers, threads, os.cpu_count())
+    return sha256(repr(facts).encode()).hexdigest()[:16]

@@ -1,0 +1,306 @@
+"""Which tokens of which sequences go into the next batch: continuous batching in one thread, without a clock or a lock.
+
+A step ends what must end, admits waiting jobs, decodes one batch, and hands each row to its job's controller. Rules:
+
+- A job is admitted when the cells that it and the live jobs are expected to need are free. The expectation is the share
+  of their limits that former jobs used; when it proves wrong, cold prefixes go first, then the youngest job is pushed
+  out and recomputed later. One job always fits alone.
+- A job whose prompt shares more with one that is being read than with anything in the cache waits for that prefix.
+- Live sequences are decoded together in the number that is fastest (`inference/width.py`); the oldest go first, the
+  others pause with their cells.
+- Prompts are read in chunks beside running decodes, in order of admission.
+
+Exact mode (`segment` > 0, one live job): every prompt is read in the same passes, so that a text depends on its request
+alone. Hidden states are never asked for in a step that also reads prompts, as each of its rows would have to be kept.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from inference.backend import Backend, Batch, NoRoomError
+from inference.base import ModelError, Stop
+from inference.fair_queue import FairQueue
+from inference.job import Job, Span
+from inference.planning import Planner
+from inference.prefix_cache import PrefixCache
+from inference.prefix_tree import common_length
+from inference.width import WidthPolicy
+
+_WORTH_WAITING = 16
+_SHARE_KEPT = 0.9
+_LEAST_SHARE = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """What the scheduler has done so far."""
+
+    steps: int = 0
+    rows: int = 0
+    """Tokens decoded, prompts, drafts and recomputing included."""
+    prompt_rows: int = 0
+    reused: int = 0
+    """Prompt tokens that were in the cache already."""
+    pushed_out: int = 0
+    evicted: int = 0
+    live: int = 0
+    waiting: int = 0
+
+
+class Scheduler:
+    """Jobs over one back end; not safe for several threads."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        width: WidthPolicy,
+        segment: int = 0,
+        most_cold_cells: int | None = None,
+    ) -> None:
+        """Start without jobs; `segment` > 0 is the exact mode and wants a width of one."""
+        self._backend = backend
+        self._width = width
+        self._segment = segment
+        self._planner = Planner(backend.shape, width, segment=segment)
+        self._batch = Batch(backend.shape.rows)
+        self.cache = PrefixCache(backend, segment=segment, most_cold_cells=most_cold_cells)
+        self._live: list[Job] = []
+        self._waiting = FairQueue()
+        self._arrived = 0
+        self._share = 1.0
+        self._steps = self._rows = self._prompt_rows = self._pushed_out = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job is live or waits."""
+        return bool(self._live) or len(self._waiting) > 0
+
+    @property
+    def live(self) -> tuple[Job, ...]:
+        """Jobs with a sequence, the oldest first."""
+        return tuple(self._live)
+
+    def counts(self) -> Counts:
+        """Return what was done so far."""
+        return Counts(
+            steps=self._steps,
+            rows=self._rows,
+            prompt_rows=self._prompt_rows,
+            reused=self.cache.reused,
+            pushed_out=self._pushed_out,
+            evicted=self.cache.evicted,
+            live=len(self._live),
+            waiting=len(self._waiting),
+        )
+
+    def submit(self, job: Job) -> None:
+        """Queue a job, whose `most_tokens` must fit the context."""
+        if job.most_tokens > min(self._backend.shape.context, self._backend.shape.cells) or not len(job.prompt):
+            job.on_failure(ModelError(f"a text of {job.most_tokens} tokens does not fit: raise context_tokens"))
+            job.controller.close()
+            return
+        self._arrived += 1
+        job.order = self._arrived
+        self._waiting.push(job)
+
+    def cancel(self, job: Job, stop: Stop = "cancelled") -> None:
+        """End a job, if it has not ended; what it wrote stays."""
+        if job in self._live or job in self._waiting:
+            self._leave(job)
+            job.on_end(stop)
+
+    def fail(self, error: BaseException, *jobs: Job) -> None:
+        """End jobs, all of them when none is named, with an error."""
+        for job in jobs or (*self._live, *self._waiting):
+            if job in self._live or job in self._waiting:
+                job.keep = "nothing"
+                self._leave(job)
+                job.on_failure(error)
+
+    def step(self) -> None:
+        """Decode one batch.
+
+        Raises:
+            ModelError: the back end failed; the jobs are as they were.
+        """
+        for job in (*self._live, *self._waiting):
+            if job.cancelled is not None or job.deadline is not None:
+                self._guarded(job, self._check_limits)
+        self._admit()
+        spans = self._planner.spans(self._live, self.cache.free_cells)
+        while spans and not self._make_room(spans):
+            spans = self._planner.spans(self._live, self.cache.free_cells)
+        if spans:
+            self._decode(spans)
+
+    def _check_limits(self, job: Job) -> None:
+        if (stop := job.reached()) is not None:
+            self.cancel(job, stop)
+
+    def _guarded(self, job: Job, act: Callable[..., None], *arguments: object) -> None:
+        """Run what may call back into a caller's code; what that raises ends the caller's job alone."""
+        guard = Guard()
+        with guard:
+            act(job, *arguments)
+        if guard.error is not None:
+            self.fail(guard.error, job)
+
+    def _admit(self) -> None:
+        while len(self._live) < self._width.most:
+            job = next((job for job in self._waiting.heads() if not self._waits_for_prefix(job)), None)
+            if job is None or not self._has_room(job):
+                return
+            opened = self.cache.open(job.all_tokens())
+            if opened is None:
+                return
+            self._waiting.remove(job)
+            job.sequence, job.done = opened
+            job.prompt_reused = job.done
+            job.to_read = len(job.tokens)
+            self._live.append(job)
+
+    def _waits_for_prefix(self, job: Job) -> bool:
+        reading = [live for live in self._live if live.reading]
+        if not reading or not self._backend.shape.can_fork:
+            return False
+        tokens = job.all_tokens()
+        promised = max(common_length(tokens, live.all_tokens()[: live.to_read - 1]) for live in reading)
+        return promised >= self.cache.usable(tokens) + _WORTH_WAITING
+
+    def _has_room(self, job: Job) -> bool:
+        if not self._live:
+            return True
+        tokens = job.all_tokens()
+        wanted = len(tokens) - self.cache.usable(tokens) + self._expected(job.most_tokens - len(tokens))
+        promised = sum(live.outstanding + self._expected(live.most_tokens - len(live.tokens)) for live in self._live)
+        while self.cache.free_cells < wanted + promised:
+            if not self.cache.evict():
+                return False
+            wanted = len(tokens) - self.cache.usable(tokens) + self._expected(job.most_tokens - len(tokens))
+        return True
+
+    def _expected(self, tokens: int) -> int:
+        return int(self._share * tokens)
+
+    def _make_room(self, spans: list[Span]) -> bool:
+        """Free the cells of a batch; False when a job was pushed out, so that the batch must be made anew."""
+        rows = sum(len(span.tokens) for span in spans)
+        while self.cache.free_cells < rows:
+            if self.cache.evict():
+                continue
+            self._push_out()
+            return False
+        return True
+
+    def _push_out(self) -> None:
+        """Give the cells of the youngest job to the others; it is recomputed later."""
+        if len(self._live) < 2:
+            raise ModelError("the cache is too small for one text: raise context_tokens")
+        job = max(self._live, key=lambda live: live.order)
+        self._live.remove(job)
+        self.cache.release(job.sequence)
+        job.sequence, job.done, job.to_read = -1, 0, 0
+        self._waiting.push(job, first=True)
+        self._share = 1.0
+        self._pushed_out += 1
+
+    def _decode(self, spans: list[Span]) -> None:
+        batch = self._batch
+        batch.clear()
+        first = [batch.add(span.job.sequence, span.job.done, list(span.tokens), span.wanted) for span in spans]
+        hidden = any(span.job.hidden and span.wanted for span in spans)
+        began = time.perf_counter()
+        try:
+            self._backend.decode(batch, hidden=hidden)
+        except NoRoomError:
+            if not self.cache.evict():
+                self._push_out()
+            return
+        share = (time.perf_counter() - began) / batch.size
+        for span in spans:
+            span.job.seconds += share * len(span.tokens)
+            self._fill(span)
+        for span, row in zip(spans, first, strict=True):
+            if span.wanted:
+                self._guarded(span.job, self._take, span, row)
+        self._steps += 1
+        self._rows += batch.size
+
+    def _fill(self, span: Span) -> None:
+        job = span.job
+        self.cache.grow(job.sequence, len(span.tokens))
+        job.done += len(span.tokens)
+        read = min(job.done, len(job.prompt))
+        if job.done - len(span.tokens) < len(job.prompt):
+            self._prompt_rows += read - (job.done - len(span.tokens))
+            self.cache.name(job.sequence, job.prompt[:read])
+
+    def _take(self, job: Job, span: Span, row: int) -> None:
+        """Let the controller draw from each row as long as it says what was drafted."""
+        accepted = 0
+        while (fed := self._ask(job, row + accepted)) is not None:
+            if accepted == len(span.drafts) or fed != (span.drafts[accepted],):
+                break
+            accepted += 1
+        if span.drafts and fed is not None:
+            self._settle(job, len(span.drafts), accepted)
+
+    def _ask(self, job: Job, row: int) -> tuple[int, ...] | None:
+        """Hand a row to the controller; return what it feeds, or None when the text has ended."""
+        hidden = self._backend.hidden(row) if job.hidden else None
+        fed = job.controller.advance(self._backend.logits(row), hidden)
+        if job.on_progress is not None:
+            job.on_progress(job.controller.spent)
+        if isinstance(fed, str):
+            self._finish(job, fed)
+            return None
+        job.tokens += fed
+        if job.lookup is not None:
+            job.lookup.extend(fed)
+        return fed
+
+    def _settle(self, job: Job, offered: int, accepted: int) -> None:
+        """Take back the cells of drafts that were wrong."""
+        if accepted < offered:
+            job.done -= offered - accepted
+            self.cache.trim(job.sequence, job.done)
+        if job.lookup is not None:
+            job.lookup.judge(offered, accepted)
+
+    def _finish(self, job: Job, stop: Stop) -> None:
+        allowed = job.most_tokens - len(job.prompt)
+        used = (len(job.tokens) - len(job.prompt)) / max(1, allowed)
+        self._share = max(_LEAST_SHARE, _SHARE_KEPT * self._share + (1 - _SHARE_KEPT) * min(1.0, used))
+        self._leave(job)
+        job.on_end(stop)
+
+    def _leave(self, job: Job) -> None:
+        if job in self._live:
+            self._live.remove(job)
+            kept = len(job.prompt) - 1 if job.keep == "prompt" else job.done if job.keep == "all" else 0
+            length = min(kept, job.done, len(job.tokens))
+            whole = length == kept or not self._segment
+            self.cache.retire(job.sequence, job.tokens[: length if whole else length // self._segment * self._segment])
+        else:
+            self._waiting.remove(job)
+        job.sequence = -1
+        job.controller.close()
+
+
+class Guard:
+    """A context that holds what was raised inside, whatever it is, for the one whom it concerns."""
+
+    def __init__(self) -> None:
+        """Hold nothing."""
+        self.error: BaseException | None = None
+
+    def __enter__(self) -> Guard:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        self.error = error
+        return error is not None

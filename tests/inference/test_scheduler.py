@@ -1,0 +1,308 @@
+"""Continuous batching over the toy: texts do not depend on the company, cells and ids come back, limits hold."""
+
+import random
+import time
+
+import pytest
+
+from inference.base import ModelError
+from inference.scheduler import Scheduler
+from inference.toy import ToyBackend, toy_shape
+from inference.width import CostCurve, WidthPolicy
+from tests.inference.toy_jobs import run, scheduler_over, texts, toy_job
+
+SHARED = b"one problem, told at some length. " * 3
+PROMPTS = [SHARED + bytes([65 + i]) * 5 for i in range(5)] * 2
+
+
+def batch_of(backend, **options):
+    return [toy_job(backend, prompt, seed=i, **options) for i, prompt in enumerate(PROMPTS)]
+
+
+@pytest.fixture(scope="module")
+def alone():
+    """What each job says when it has the engine to itself."""
+    found = []
+    for i, prompt in enumerate(PROMPTS):
+        backend = ToyBackend()
+        job = toy_job(backend, prompt, seed=i)
+        run(backend, [job], 1)
+        found.append(job.controller.out)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("width", "shape"),
+    [
+        pytest.param(1, {}, id="alone"),
+        pytest.param(8, {}, id="together"),
+        pytest.param(8, {"sequences": 16, "rows": 5}, id="in-small-batches"),
+        pytest.param(6, {"cells": 170, "context": 160}, id="in-a-small-cache"),
+        pytest.param(4, {"cells": 140, "context": 140}, id="one-fits-at-a-time"),
+        pytest.param(3, {"shares": False, "cells": 1600}, id="in-cells-of-their-own"),
+        pytest.param(4, {"forks": False, "cells": 4096}, id="without-shared-prefixes"),
+        pytest.param(2, {"sequences": 2}, id="with-no-spare-sequence"),
+    ],
+)
+def test_text_does_not_depend_on_the_company(alone, width, shape):
+    backend = ToyBackend(toy_shape(**shape))
+    jobs = batch_of(backend)
+    scheduler = run(backend, jobs, width)
+    assert texts(jobs) == alone
+    assert backend.cells_used == backend.shape.cells - scheduler.cache.free_cells
+
+
+def test_shared_prompt_is_read_once():
+    backend = ToyBackend()
+    scheduler = run(backend, batch_of(backend)[:5], 8)
+    assert scheduler.counts().prompt_rows == len(SHARED) + 5 * 5
+
+
+def test_live_texts_decode_in_one_batch():
+    backend = ToyBackend()
+    run(backend, [toy_job(backend, bytes([i]) * 3, 30, seed=i) for i in range(8)], 8)
+    assert backend.batches.count(8) > 25
+
+
+def test_prompts_are_read_beside_running_decodes():
+    backend = ToyBackend(toy_shape(rows=200))
+    scheduler = scheduler_over(backend, 2)
+    first, second = toy_job(backend, b"a" * 9, 60), toy_job(backend, b"b" * 180, 10)
+    scheduler.submit(first)
+    for _ in range(5):
+        scheduler.step()
+    scheduler.submit(second)
+    said = len(first.controller.out)
+    while len(second.controller.out) < 1:
+        scheduler.step()
+    assert len(first.controller.out) - said >= 2
+    assert 129 in backend.batches
+
+
+def test_bad_widths_are_not_filled():
+    curve = CostCurve(rows=(1, 2, 4, 8), seconds=(1.0, 3.0, 3.2, 4.0))
+    backend = ToyBackend()
+    run(backend, [toy_job(backend, bytes([i]) * 3, 5 + i, seed=i) for i in range(8)], 8, curve=curve)
+    decodes = [size for size in backend.batches if size > 1]
+    assert 8 in decodes
+    assert 2 not in backend.batches
+
+
+def test_full_cache_pushes_the_youngest_out(alone):
+    backend = ToyBackend(toy_shape(cells=170, context=160))
+    scheduler = scheduler_over(backend, 6)
+    scheduler._share = 0.0
+    jobs = batch_of(backend)
+    for job in jobs:
+        scheduler.submit(job)
+    while scheduler.busy:
+        scheduler.step()
+    assert scheduler.counts().pushed_out > 0
+    assert texts(jobs) == alone
+
+
+def test_full_cache_makes_others_wait():
+    backend = ToyBackend(toy_shape(cells=120, context=100))
+    scheduler = scheduler_over(backend, 8)
+    for i in range(4):
+        scheduler.submit(toy_job(backend, bytes([i]) * 30, 20, seed=i))
+    scheduler.step()
+    assert (scheduler.counts().live, scheduler.counts().waiting) == (2, 2)
+
+
+def test_problems_take_turns():
+    backend = ToyBackend(toy_shape(context=64))
+    scheduler = scheduler_over(backend, 1)
+    order = []
+    jobs = [toy_job(backend, prompt * 10, 3, seed=1) for prompt in (b"a", b"a", b"a", b"a", b"b", b"b")]
+    for index, job in enumerate(jobs):
+        job.on_end = lambda stop, index=index: order.append(index)
+        scheduler.submit(job)
+    while scheduler.busy:
+        scheduler.step()
+    assert order == [0, 4, 1, 5, 2, 3]
+
+
+def test_cancelled_job_leaves_within_a_step():
+    backend = ToyBackend()
+    stop = []
+    job = toy_job(backend, b"hello", 100, cancelled=lambda: bool(stop))
+    ends = []
+    job.on_end = ends.append
+    scheduler = scheduler_over(backend, 4)
+    scheduler.submit(job)
+    for _ in range(6):
+        scheduler.step()
+    stop.append(1)
+    scheduler.step()
+    assert (ends, scheduler.busy, job.controller.sampler.closed) == (["cancelled"], False, True)
+
+
+def test_deadline_ends_waiting_and_live_jobs():
+    backend = ToyBackend()
+    scheduler = scheduler_over(backend, 1)
+    ends = []
+    for i in range(3):
+        job = toy_job(backend, bytes([i]) * 5, 50, deadline=time.monotonic() - 1)
+        job.on_end = ends.append
+        scheduler.submit(job)
+    scheduler.step()
+    assert (ends, scheduler.busy) == (["deadline"] * 3, False)
+
+
+def test_raising_callback_ends_its_job_alone(alone):
+    backend = ToyBackend()
+    jobs, errors = batch_of(backend), []
+
+    def interrupt(tokens):
+        if tokens == 3:
+            raise KeyboardInterrupt
+
+    jobs[2].on_progress = interrupt
+    jobs[2].on_failure = errors.append
+    run(backend, jobs, 8)
+    assert [type(error) for error in errors] == [KeyboardInterrupt]
+    assert texts(jobs)[3:] == alone[3:]
+    assert texts(jobs)[:2] == alone[:2]
+
+
+def test_text_that_cannot_fit_is_refused():
+    backend = ToyBackend()
+    errors = []
+    job = toy_job(backend, b"a" * 250, 50)
+    job.on_failure = errors.append
+    run(backend, [job], 4)
+    assert isinstance(errors[0], ModelError)
+
+
+def test_pinned_prefix_outlives_others():
+    backend = ToyBackend(toy_shape(cells=200, context=100))
+    scheduler = scheduler_over(backend, 2, most_cold_cells=150)
+    scheduler.cache.pin(list(b"p" * 40))
+    for prompt in (b"p" * 41, b"q" * 41, b"r" * 41, b"s" * 41, b"t" * 41):
+        scheduler.submit(toy_job(backend, prompt, 5))
+        while scheduler.busy:
+            scheduler.step()
+    before = scheduler.counts().reused
+    scheduler.submit(toy_job(backend, b"p" * 41, 5))
+    while scheduler.busy:
+        scheduler.step()
+    assert scheduler.counts().reused == before + 40
+
+
+def test_exact_mode_reads_every_prompt_in_the_same_passes():
+    """Each prompt's batches, cut where it is cut in an empty engine, less what was reused whole."""
+    prompts = [SHARED + b"x" * n for n in (1, 30, 1, 7, 30)] + [SHARED[:40], SHARED[:41], SHARED[:40]]
+    for order in ([0, 1, 2, 3, 4, 5, 6, 7], [7, 5, 6, 2, 3, 1, 0, 4]):
+        backend = ToyBackend(toy_shape(sequences=1, rows=16))
+        scheduler = Scheduler(backend, width=WidthPolicy(1), segment=16)
+        for index in order:
+            del backend.batches[:]
+            scheduler.submit(toy_job(backend, prompts[index], 1))
+            while scheduler.busy:
+                scheduler.step()
+            length = len(prompts[index])
+            fresh = [16] * ((length - 1) // 16) + [(length - 1) % 16] * bool((length - 1) % 16) + [1]
+            assert backend.batches == fresh[len(fresh) - len(backend.batches) :]
+
+
+def test_hidden_states_come_with_every_row_but_never_beside_prompts(monkeypatch):
+    backend = ToyBackend()
+    asked = []
+    decode = ToyBackend.decode
+
+    def watched(self, batch, *, hidden=False):
+        asked.append((hidden, batch.size, int(batch.wanted[: batch.size].sum())))
+        decode(self, batch, hidden=hidden)
+
+    monkeypatch.setattr(ToyBackend, "decode", watched)
+    jobs = [toy_job(backend, bytes([i]) * 20, 9, seed=i, hidden=i % 2 == 0) for i in range(6)]
+    run(backend, jobs, 4)
+    assert [job.controller.states for job in jobs] == [9, 0] * 3
+    assert all(size == wanted for hidden, size, wanted in asked if hidden)
+
+
+class Random:
+    """Random traffic on a scheduler."""
+
+    def __init__(self, seed, shares, forks):
+        self.draw = random.Random(seed)
+        cells = 420 if shares else 840
+        self.backend = ToyBackend(toy_shape(sequences=7, cells=cells, context=120, forks=forks, shares=shares))
+        self.scheduler = scheduler_over(self.backend, 5)
+        self.acts = {0.2: self.submit, 0.05: self.cancel, 0.02: self.pin, 0.01: self.scheduler.cache.evict}
+        self.jobs, self.ended, self.pins = [], [], []
+
+    def submit(self):
+        draw = self.draw
+        if self.scheduler.counts().waiting > 6:
+            return
+        prompt = bytes(draw.choice(b"ab") for _ in range(draw.randrange(1, 4))) * draw.randrange(1, 20)
+        options = {"keep": draw.choice(["prompt", "all", "nothing"]), "hidden": draw.random() < 0.2}
+        lookup = draw.choice([0, 0, 4])
+        job = toy_job(self.backend, prompt, draw.randrange(1, 50), seed=1, lookup=lookup, limit=60, **options)
+        job.on_end = job.on_failure = self.ended.append
+        self.scheduler.submit(job)
+        self.jobs.append(job)
+
+    def cancel(self):
+        if self.jobs:
+            self.scheduler.cancel(self.draw.choice(self.jobs[-8:]))
+
+    def pin(self):
+        if len(self.pins) > 3:
+            self.scheduler.cache.unpin(self.pins.pop())
+        self.pins.append(self.scheduler.cache.pin(list(b"ab" * self.draw.randrange(1, 9))))
+
+    def step(self):
+        for share, act in self.acts.items():
+            if self.draw.random() < share:
+                act()
+        self.scheduler.step()
+
+
+@pytest.mark.parametrize(("shares", "forks", "seed"), [(True, True, 1), (False, True, 2), (True, False, 3)])
+def test_random_traffic_leaks_nothing(shares, forks, seed):
+    """Submit, cancel, pin, fork by shared prefixes, evict: the toy's cells are the counted ones after every step."""
+    traffic = Random(seed, shares, forks)
+    backend, scheduler = traffic.backend, traffic.scheduler
+    for _ in range(10_000 if shares and forks else 3_000):
+        traffic.step()
+        assert backend.cells_used == backend.shape.cells - scheduler.cache.free_cells
+        assert all(backend.text(job.sequence) == job.tokens[: job.done] for job in scheduler.live)
+    for job in traffic.jobs:
+        scheduler.cancel(job)
+    while scheduler.cache.evict():
+        pass
+    assert (backend.cells_used, len(traffic.ended)) == (0, len(traffic.jobs))
+    assert sorted(scheduler.cache.free_sequences) == list(range(7))
+    assert all(sampler.closed for sampler in backend.samplers)
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_drafts_change_no_text(width):
+    prompts = [bytes([i]) * 3 + b"def f(x): return x + 1\n" * 2 + b"def" for i in range(6)]
+    for temperature in (0.0, 0.9):
+        plain, drafted = ToyBackend(copies=True), ToyBackend(copies=True)
+        without = [toy_job(plain, p, 40, seed=i, temperature=temperature) for i, p in enumerate(prompts)]
+        with_ = [toy_job(drafted, p, 40, seed=i, temperature=temperature, lookup=6) for i, p in enumerate(prompts)]
+        steps = run(plain, without, width).counts().steps
+        assert run(drafted, with_, width).counts().steps < 0.7 * steps
+        assert texts(with_) == texts(without)
+        assert sum(job.lookup.accepted for job in with_) > 60
+
+
+def test_drafts_rest_where_nothing_copies():
+    backend = ToyBackend(seed=3)
+    jobs = [toy_job(backend, b"abcabcabc" * 3, 60, seed=i, lookup=6) for i in range(4)]
+    scheduler = run(backend, jobs, 4)
+    offered = sum(job.lookup.offered for job in jobs)
+    assert offered < 0.3 * scheduler.counts().rows
+
+
+def test_drafts_are_priced():
+    dear = CostCurve(rows=(1, 2, 4, 8), seconds=(1.0, 9.0, 18.0, 36.0))
+    backend = ToyBackend(copies=True)
+    job = toy_job(backend, b"one two one two " * 3, 30, lookup=6)
+    run(backend, [job], 1, curve=dear)
+    assert job.lookup.offered == 0
