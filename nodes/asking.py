@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from zlib import crc32
 
@@ -130,8 +131,11 @@ def _fit(context: Context, one: Request, share: int) -> Request | None:
 
 
 def _reporter(runtime: Runtime[Context], box: str) -> Callable[[int, int], None]:
+    # The model reports from a thread of its own, and LangGraph's writer looks for the run in the context of its caller.
+    here = copy_context()
+
     def report(index: int, tokens: int) -> None:
         if tokens % _PROGRESS_EVERY == 0:
-            runtime.stream_writer({"kind": "tokens", "box": box, "index": index, "tokens": tokens})
+            here.run(runtime.stream_writer, {"kind": "tokens", "box": box, "index": index, "tokens": tokens})
 
     return report

@@ -27,6 +27,8 @@ FAILING = 0.02
 """P(correct) is multiplied by this when a public test or a confirmed self-test fails."""
 CONFIDENCE_WEIGHT = 0.25
 """Odds are multiplied by exp(weight * z) for a token confidence z standard deviations above its siblings."""
+VERIFIED_WORTH = 0.2
+"""What it is worth to a person that a right answer is verified too, in P(correct)."""
 SETTLED = 0.95
 """Posterior of a leading cluster at which more samples are not worth it."""
 
@@ -37,8 +39,8 @@ class Value:
 
     move: Move
     gain: float
-    """Expected rise of P(the answer is correct); of `test` the variance of that guess, which a decisive check would
-    remove: it buys certainty and `verified` even where it does not change the answer."""
+    """Expected rise of P(the answer is correct). Of `test` it is the variance of that guess, which a decisive check
+    would remove, and what `verified` is worth to a person: tests may well not change the answer."""
     tokens: float
 
     @property
@@ -165,7 +167,7 @@ def _test(state: SolveState, context: Context, right: list[Evidence]) -> Value |
         return None
     again = 0.5 ** state.history.count("test")
     chance = lead.posterior if lead else PRIOR_ODDS / (1 + PRIOR_ODDS)
-    gain = chance * (1 - chance) * again
+    gain = (chance * (1 - chance) + VERIFIED_WORTH * chance) * again
     generations = context.settings.test_generations
     tokens = generations * _mean_tokens(state, "self_test_synthesis", program_tokens(state, context))
     return Value(move="test", gain=gain, tokens=tokens)
