@@ -238,7 +238,7 @@ def solve(problem: Problem | str, settings: Settings = Settings()) -> Answer:
     >>> from pathlib import Path
     >>> from graphs import solve
     >>> answer = solve(Path("cli/example.md").read_text())
-    >>> answer.code.startswith("def pick_items(")
+    >>> answer.code.startswith("def pack_line(")
     True
 
     Raises:
@@ -257,7 +257,7 @@ async def asolve(problem: Problem | str, settings: Settings = Settings()) -> Ans
     >>> from pathlib import Path
     >>> from graphs import asolve
     >>> answer = asyncio.run(asolve(Path("cli/example.md").read_text()))
-    >>> answer.code.startswith("def pick_items(")
+    >>> answer.code.startswith("def pack_line(")
     True
 
     """

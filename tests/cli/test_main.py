@@ -161,7 +161,7 @@ def test_search_killed_without_warning_is_resumed(tmp_path):
     assert "unfinished" in atlas("threads", **state).stdout
     resumed = atlas("resume", "mine", "--sandbox", "bubblewrap", "--json", cwd=ROOT, **state)
     record = json.loads(resumed.stdout)
-    assert record["code"].startswith("def pick_items(")
+    assert record["code"].startswith("def pack_line(")
     assert record["cost"]["tokens"] > int(told.split()[1]) // 2
     assert "plan_search" not in resumed.stderr
     listed = atlas("threads", **state).stdout
