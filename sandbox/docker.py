@@ -25,11 +25,13 @@ from requests.exceptions import RequestException
 
 from sandbox import container, image, seccomp
 from sandbox.base import Limits, SandboxUnavailableError
-from sandbox.boxed import BoxedSandbox, Terms
+from sandbox.boxed import BoxedSandbox
 from sandbox.connection import connect, unavailable
 from sandbox.inside import MB
+from sandbox.languages import PYTHON, Language
 from sandbox.preflight import engine_faults, engine_notes
 from sandbox.protocol import BoxDiedError, ask
+from sandbox.questions import Terms
 
 OWNER_LABEL = "atlas.sandbox.owner"
 _TIMEOUT_S = 60
@@ -58,11 +60,11 @@ class Engine:
         self._alive: dict[str, float] = {}
         with self.talking() as client:
             info = client.info()
-            faults = engine_faults(info, client.version()["ApiVersion"], client.api.base_url)
+            faults = engine_faults(info, client.version()["ApiVersion"], client.api.base_url, runtime)
             if faults:
                 raise SandboxUnavailableError(f"this Docker engine may not be used: {'; '.join(faults)}")
-            self.notes = engine_notes(info)
-            self._image = image.find(client)
+            self.notes = engine_notes(info, runtime)
+            self._images = {PYTHON.name: image.find(client)}
             sweep(client)
 
     @contextmanager
@@ -80,15 +82,17 @@ class Engine:
         except (DockerException, RequestException) as error:
             raise unavailable(error) from error
 
-    def make(self) -> DockerBox:
+    def make(self, language: Language = PYTHON) -> DockerBox:
         """Return a new box whose runner has said hello.
 
         Raises:
-            SandboxUnavailableError: the engine or the new box failed.
+            SandboxUnavailableError: the engine or the new box failed, or the language has no image.
         """
         self._bury(older_than_s=_BURY_AFTER_S)
         with self.talking() as client:
-            box = self._started(client.api)
+            if language.name not in self._images:
+                self._images[language.name] = image.find(client, language)
+            box = self._started(client.api, language)
         try:
             ask(box, {"kind": "hello"}, wait_s=_HELLO_S)
         except BoxDiedError as error:
@@ -96,17 +100,21 @@ class Engine:
             raise SandboxUnavailableError(f"the container's runner did not start: {error}; run `make image`") from error
         return box
 
-    def _started(self, api: docker.APIClient) -> DockerBox:
-        flags = container.host_flags(profile=self._profile, memory_bytes=self._memory_bytes, runtime=self._runtime)
+    def _started(self, api: docker.APIClient, language: Language) -> DockerBox:
+        flags = container.host_flags(
+            language, profile=self._profile, memory_bytes=self._memory_bytes, runtime=self._runtime
+        )
         host_config = container.beyond_the_sdk(api.create_host_config(**flags))
         made = api.create_container(
-            self._image, host_config=host_config, **container.container_flags({OWNER_LABEL: owner()})
+            self._images[language.name],
+            host_config=host_config,
+            **container.container_flags(language, {OWNER_LABEL: owner()}),
         )
         box_id = str(made["Id"])
         self._alive[box_id] = float("inf")
         # Attached before the start, or the first bytes are lost; and the host speaks first for the same reason.
         stream = api.attach_socket(box_id, params={"stdin": 1, "stdout": 1, "stream": 1})
-        box = DockerBox(self, box_id, stream, self._memory_bytes)
+        box = DockerBox(self, box_id, stream, language, self._memory_bytes)
         try:
             api.start(box_id)
         except (DockerException, RequestException):
@@ -114,13 +122,13 @@ class Engine:
             raise
         return box
 
-    def resize(self, box_id: str, memory_bytes: int) -> None:
+    def resize(self, box_id: str, language: Language, memory_bytes: int) -> None:
         """Change the memory limit of a running box.
 
         Raises:
             SandboxUnavailableError: the engine refused.
         """
-        total = container.box_memory(memory_bytes)
+        total = container.box_memory(language, memory_bytes)
         with self.talking() as client:
             client.api.update_container(box_id, mem_limit=total, memswap_limit=total)
 
@@ -157,8 +165,9 @@ class Engine:
 class DockerBox:
     """One container and its attach socket."""
 
-    def __init__(self, engine: Engine, box_id: str, stream: Any, memory_bytes: int) -> None:
+    def __init__(self, engine: Engine, box_id: str, stream: Any, language: Language, memory_bytes: int) -> None:
         self.id = box_id
+        self._language = language
         self._engine = engine
         self._stream = stream
         # The reader that the SDK wraps around the socket can swallow the first bytes.
@@ -196,7 +205,7 @@ class DockerBox:
     def reserve(self, memory_bytes: int) -> None:
         """Give the container the memory that this program may use."""
         if memory_bytes != self._memory_bytes:
-            self._engine.resize(self.id, memory_bytes)
+            self._engine.resize(self.id, self._language, memory_bytes)
             self._memory_bytes = memory_bytes
 
     def kill(self) -> None:
@@ -228,9 +237,10 @@ def open_docker(workers: int, *, memory_mb: int = Limits().memory_mb, runtime: s
         SandboxUnavailableError: no engine, an unfit one, or no image.
     """
     engine = Engine(memory_mb=memory_mb, runtime=runtime)
-    notice = f"sandbox: docker ({engine.notes})"
+    name = f"docker+{runtime}" if runtime else "docker"
+    notice = f"sandbox: {name} ({engine.notes})"
     return BoxedSandbox(
-        "docker", engine.make, workers=workers, notice=notice, terms=Terms(nice=_NICE), on_close=engine.close
+        name, engine.make, workers=workers, notice=notice, terms=Terms(nice=_NICE), on_close=engine.close
     )
 
 

@@ -60,11 +60,16 @@ class Pool:
                     raise CancelledError
                 self._changed.wait(_POLL_S)
 
-    def close(self) -> None:
-        """Kill the idle boxes and end the maker; safe to call twice."""
+    def stop(self) -> None:
+        """Hand out no more boxes; whoever waits for one is told so."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+
+    def close(self) -> None:
+        """Kill the idle boxes and end the maker; safe to call twice."""
+        self.stop()
+        with self._changed:
             idle, self._idle = self._idle, deque()
         for box in idle:
             box.close()

@@ -16,7 +16,16 @@ from sandbox.pool import Pool
 from sandbox.protocol import BoxDiedError, CancelledError, ask
 
 HEAD = struct.Struct(">II")
-GOOD = {"ended": "exit", "code": 0, "cpu_s": 0.1, "wall_s": 0.1, "peak_kb": 1, "oom_kills": 0, "dirty": False}
+GOOD = {
+    "ended": "exit",
+    "code": 0,
+    "cpu_s": 0.1,
+    "wall_s": 0.1,
+    "waited_s": 0,
+    "peak_kb": 1,
+    "oom_kills": 0,
+    "dirty": False,
+}
 
 
 def frame(header, body=b""):
@@ -176,7 +185,7 @@ def test_a_failing_maker_is_asked_again_next_time(box_of):
 
 def test_a_box_that_dies_once_is_replaced(box_of):
     replies = [lambda header: None, honest]
-    with BoxedSandbox("pipes", lambda: box_of(replies.pop(0) if replies else honest), workers=1) as sandbox:
+    with BoxedSandbox("pipes", lambda language: box_of(replies.pop(0) if replies else honest), workers=1) as sandbox:
         (execution,) = sandbox.run(Program(source="x", mode="stdio"), ["1"])
     assert (execution.status, execution.output) == ("completed", "ok")
 
@@ -189,7 +198,7 @@ def test_a_box_that_dies_twice_is_no_verdict(box_of, header):
         return frame({**header, "nonce": request["nonce"]}) if header else None
 
     with (
-        BoxedSandbox("pipes", lambda: box_of(reply), workers=1) as sandbox,
+        BoxedSandbox("pipes", lambda language: box_of(reply), workers=1) as sandbox,
         pytest.raises(SandboxUnavailableError, match="twice in a row"),
     ):
         sandbox.run(Program(source="x", mode="stdio"), ["1"])
@@ -198,7 +207,7 @@ def test_a_box_that_dies_twice_is_no_verdict(box_of, header):
 def test_a_dirty_box_is_thrown_away(box_of):
     made = []
 
-    def make():
+    def make(language):
         dirty = not made
         made.append(box_of(lambda header: frame({**GOOD, "nonce": header["nonce"], "sizes": [0, 0], "dirty": dirty})))
         return made[-1]
@@ -219,7 +228,7 @@ def test_no_more_programs_run_than_there_are_workers(box_of):
         running.pop()
         return honest(header)
 
-    with BoxedSandbox("pipes", lambda: box_of(reply), workers=2) as sandbox:
+    with BoxedSandbox("pipes", lambda language: box_of(reply), workers=2) as sandbox:
         threads = [
             threading.Thread(target=sandbox.run, args=(Program(source="x", mode="stdio"), ["1"])) for _ in range(6)
         ]
