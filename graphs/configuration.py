@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from nodes.settings import Settings
+from sandbox.base import UNSAFE
 
 DEFAULT_FILE = Path("atlas.toml")
 PREFIX = "ATLAS_"
@@ -61,7 +62,11 @@ def _from_file(path: Path | None) -> dict[str, Any]:
         raise SettingsError(f"{file}: cannot be read ({error.strerror})") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file}: is not valid TOML ({error})") from error
-    return {key: _typed(_known(key, str(file)), value, str(file)) for key, value in table.items()}
+    values = {key: _typed(_known(key, str(file)), value, str(file)) for key, value in table.items()}
+    if values.get("sandbox") == UNSAFE:
+        # A file is copied and forgotten; who gives isolation up says so on the day.
+        raise SettingsError(f"{file}: {UNSAFE} is not taken from a file: say `--sandbox {UNSAFE}`")
+    return values
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:

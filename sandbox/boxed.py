@@ -19,6 +19,7 @@ from sandbox.languages import PYTHON, Language
 from sandbox.pool import Pool
 from sandbox.protocol import Box, CancelledError
 from sandbox.questions import Questions, Terms, parse_question, questions, standard_input
+from sandbox.selftest import Wall
 from sandbox.turns import Turns
 from sandbox.visit import Parser, Visit
 
@@ -52,6 +53,8 @@ class BoxedSandbox:
         self.name = name
         self.notice = notice
         self.workers = workers
+        self.walls: tuple[Wall, ...] = ()
+        """What the self-test proved in a real box; empty when there was none."""
         self._make = make
         self._terms = terms
         self._pools = {PYTHON.name: Pool(lambda: make(PYTHON), workers)}

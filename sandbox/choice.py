@@ -44,7 +44,7 @@ def open_sandbox(choice: SandboxChoice = "auto", *, workers: int = 2, runtime: s
 
 def _tested(sandbox: BoxedSandbox) -> BoxedSandbox:
     try:
-        self_test(sandbox)
+        sandbox.walls = self_test(sandbox)
         sandbox.parse_first()
     except BaseException:
         sandbox.close()
