@@ -9,7 +9,7 @@ Limits: see sandbox/base.py. A timeout is run again alone only within this proce
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
@@ -95,7 +95,7 @@ class BoxedSandbox:
         limits: Limits = Limits(),
         *,
         cancelled: Callable[[], bool] | None = None,
-    ) -> Iterator[Execution]:
+    ) -> Generator[Execution, None, None]:
         """Yield each execution as soon as it has ended; closing the iterator kills the box.
 
         Raises:
@@ -104,6 +104,8 @@ class BoxedSandbox:
         """
         asked = questions(program, limits, self._terms)
         visit = Visit(self._pool(asked.language), self.name, asked, cancelled or (lambda: False))
+        if visit.cancelled():
+            return
         with self._lock:
             self._running.add(visit)
         try:
