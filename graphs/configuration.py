@@ -18,8 +18,9 @@ from sandbox.base import UNSAFE
 
 DEFAULT_FILE = Path("atlas.toml")
 PREFIX = "ATLAS_"
-OTHER_VARIABLES = ("ATLAS_DEBUG", "ATLAS_PYTHON", "ATLAS_REQUIRE", "ATLAS_API_KEY")
-"""Variables with our prefix that are no settings: tracebacks, the set-up's Python, CI's demands, a server's key."""
+OTHER_VARIABLES = ("ATLAS_DEBUG", "ATLAS_PYTHON", "ATLAS_REQUIRE", "ATLAS_LANGUAGES", "ATLAS_API_KEY")
+"""Variables with our prefix that are no settings: tracebacks, the set-up's Python, CI's demands, the languages it
+tests, a server's key."""
 
 _TYPES: dict[str, Any] = get_type_hints(Settings)
 _WORDS = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}
