@@ -12,6 +12,7 @@ import subprocess
 import tarfile
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -38,22 +39,33 @@ def local_rootfs(language: Language) -> tuple[IO[bytes], str]:
 
     Raises:
         SandboxUnavailableError: there is no usable Python under /usr, or a package is not installed.
+        OSError: the disk is full.
     """
     python = system_python()
     packaged = package_files(language) if language.packages else set()
     answer = subprocess.run([python, "-I", "-S", "-c", _QUESTION], check=True, capture_output=True, text=True)
     executable, library, version = answer.stdout.split()
+    entries = {_place(path): path for path in packaged}
+    entries |= {_place(path): path.resolve() for path in _files(Path(executable).resolve(), Path(library))}
     stream = tempfile.NamedTemporaryFile(suffix=".tar")  # noqa: SIM115 - the caller closes it
+    try:
+        _write(stream, entries, Path(executable))
+        stream.flush()
+    except OSError:
+        # What is still in its buffer cannot be written now either.
+        with suppress(OSError):
+            stream.close()
+        raise
+    return stream, version
+
+
+def _write(stream: IO[bytes], entries: dict[str, Path], executable: Path) -> None:
     with tarfile.open(fileobj=stream, mode="w") as archive:
-        _add_links(archive, Path(executable))
-        entries = {_place(path): path for path in packaged}
-        entries |= {_place(path): path.resolve() for path in _files(Path(executable).resolve(), Path(library))}
+        _add_links(archive, executable)
         for place, path in sorted(entries.items()):
             archive.add(path, arcname=place, recursive=False)
         _add_text(archive, "etc/passwd", "sandbox:x:65532:65532::/box:/bin/false\n")
         _add_text(archive, "etc/group", "sandbox:x:65532:\n")
-    stream.flush()
-    return stream, version
 
 
 def _place(path: Path) -> str:

@@ -72,7 +72,7 @@ CASES = {
         broken="fn main() {\n    x();\n}",
         complaint="--> main.rs:2:5",
         crashes="fn main() { panic!(); }",
-        spins="fn main() { let mut n = 0u64; loop { n = std::hint::black_box(n + 1); } }",
+        spins="fn main() { let mut n = 0; loop { unsafe { std::ptr::write_volatile(&mut n, 1) } } }",
         hoards="fn main() { let mut all = Vec::new(); loop { all.push(vec![1u8; 1 << 20]); } }",
     ),
     "bash": Case(

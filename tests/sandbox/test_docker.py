@@ -16,8 +16,9 @@ import pytest
 
 from sandbox import container, image, seccomp
 from sandbox.base import Limits, Program, SandboxUnavailableError
-from sandbox.docker import OWNER_LABEL, Engine, is_dead, open_docker, owner, sweep
+from sandbox.docker import Engine, open_docker
 from sandbox.inside import MB, RUNNER_ARGUMENTS, RUNNER_OPTIONS
+from sandbox.sweeping import OWNER_LABEL, is_dead, owner, sweep
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.docker
