@@ -159,7 +159,7 @@ class Engine:
         for box_id in [box_id for box_id, closed in tuple(self._alive.items()) if now - closed >= older_than_s]:
             with self.talking() as client:
                 remove(client, box_id)
-            del self._alive[box_id]
+            self._alive.pop(box_id, None)
 
     def close(self) -> None:
         """Remove every container of this run and close the connections."""

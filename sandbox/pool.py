@@ -58,6 +58,8 @@ class Pool:
                     raise SandboxUnavailableError(str(self._failure)) from self._failure
                 if cancelled():
                     raise CancelledError
+                if not self._maker.is_alive():
+                    raise SandboxUnavailableError("what makes the boxes has broken down: open a new sandbox")
                 self._changed.wait(_POLL_S)
 
     def stop(self) -> None:
