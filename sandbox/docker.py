@@ -226,9 +226,16 @@ class DockerBox:
 
     def reserve(self, memory_bytes: int) -> None:
         """Give the container the memory that this program may use."""
-        if memory_bytes != self._memory_bytes:
+        if memory_bytes == self._memory_bytes:
+            return
+        try:
             self._engine.resize(self.id, self._language, memory_bytes)
-            self._memory_bytes = memory_bytes
+        except SandboxUnavailableError:
+            # Some runtimes cannot change a limit; a tighter one is held by the runner's watch as well.
+            if memory_bytes > self._memory_bytes:
+                raise
+            return
+        self._memory_bytes = memory_bytes
 
     def kill(self) -> None:
         """Hang up: the runner kills everything and ends, and the engine removes the container."""
