@@ -1,6 +1,6 @@
 # People and CI call the same targets. `make CUDA=1 setup` builds llama.cpp for an NVIDIA GPU.
 .DEFAULT_GOAL := help
-.PHONY: help setup solve test check bench model image doctor lock clean
+.PHONY: help setup solve test test-languages bench check model image doctor lock clean
 SHELL := /bin/bash
 
 export VENV ?= .venv
@@ -10,7 +10,7 @@ PROBLEM ?= cli/example.md
 ARGS ?=
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 setup: ## install everything ATLAS needs into .venv; does nothing when nothing has changed
 	@deploy/set-up.sh
@@ -21,19 +21,24 @@ solve: setup ## set up, then solve an example with the embedded model; PROBLEM=m
 test: setup check ## set up, check the style and the types, run the tests; ARGS="-k sandbox" for some
 	@$(PYTHON) -m pytest $(ARGS)
 
+test-languages: export ATLAS_LANGUAGES := c,cpp,javascript,typescript,go,rust,bash
+test-languages: setup ## run the sandbox's tests of every language; installs their compilers and builds their images
+	@$(PYTHON) -m pytest tests/sandbox/test_languages.py $(ARGS)
+
 check: setup ## ruff and mypy
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m mypy
 
-bench: setup ## measure the engine's speed against its peers, in ratios; ARGS="--model mid --threads 2" for more
+bench: setup ## measure the speed of engine and sandbox, in ratios; ARGS="--model mid --threads 2" for more of the engine
 	@$(PYTHON) -m benchmark.speed.engine $(ARGS)
+	@$(PYTHON) -m benchmark.speed.sandbox
 
 model: setup ## train the embedded model anew (hours on two cores; resumes where it stopped)
 	@$(PYTHON) -c 'import torch, tokenizers' 2>/dev/null || $(PYTHON) -m pip install --require-hashes -r requirements-train.lock
 	@$(PYTHON) -m benchmark.embedded.train $(ARGS)
 
-image: setup ## build the image of the Docker sandbox
+image: setup ## build the image of the Docker sandbox; ARGS="--language cpp" for that of another language than Python
 	@$(PYTHON) -m sandbox.image build $(ARGS)
 
 doctor: setup ## say what is there, what is missing and the command that mends it

@@ -38,6 +38,8 @@ class Check:
     detail: str
     mend: str = ""
     """The command that mends it; empty when all is well."""
+    parts: tuple[str, ...] = ()
+    """What the detail sums up, one line each."""
 
 
 def python_version() -> Check:
@@ -98,11 +100,11 @@ def model_file(settings: Settings) -> Check:
     return Check(name=name, ok=True, detail=f"{path.name}: {header.architecture}, {millions}, {header.file_type}")
 
 
-def docker() -> Check:
+def docker(runtime: str = "") -> Check:
     """Ask the engine, then let the Docker sandbox run its own preflight in a real box (it needs the image)."""
     refusal = _engine_refusal()
     if refusal is None:
-        return _sandbox("docker", DOCKER_SANDBOX, "make image")
+        return _sandbox("docker", DOCKER_SANDBOX, "make image", runtime)
     mend = "sudo usermod -aG docker $USER && newgrp docker" if "Permission denied" in refusal else START_DOCKER
     return Check(name=DOCKER_SANDBOX, ok=False, detail=f"no Docker engine answers ({refusal})", mend=as_root(mend))
 
@@ -135,14 +137,16 @@ def _engine_refusal() -> str | None:
     return None
 
 
-def _sandbox(choice: SandboxName, name: str, mend: str) -> Check:
+def _sandbox(choice: SandboxName, name: str, mend: str, runtime: str = "") -> Check:
     from sandbox.choice import open_sandbox
 
     try:
-        open_sandbox(choice, workers=1).close()
+        with open_sandbox(choice, workers=1, runtime=runtime) as sandbox:
+            notice, walls = sandbox.notice.removeprefix("sandbox: "), sandbox.walls
     except SandboxUnavailableError as error:
         return Check(name=name, ok=False, detail=str(error), mend=mend)
-    return Check(name=name, ok=True, detail="holds what it has to hold")
+    parts = tuple(f"{wall.name}: {wall.found or 'none'}" for wall in walls)
+    return Check(name=name, ok=True, detail=f"{notice}; {len(walls)} walls tried in a box, all hold", parts=parts)
 
 
 def user_namespaces() -> Check:
@@ -172,7 +176,7 @@ def all_checks(settings: Settings) -> tuple[Callable[[], Check], ...]:
         engine,
         graphics_card,
         lambda: model_file(settings),
-        docker,
+        lambda: docker(settings.sandbox_runtime),
         bubblewrap,
         user_namespaces,
         disk,

@@ -37,5 +37,7 @@ def _print(check: Check, console: Console) -> None:
     mark = ("ok     ", "green") if check.ok else ("missing", "yellow")
     line = Text.assemble(mark, f" {check.name:<{NAME_WIDTH}} {printable(' '.join(check.detail.split()))}")
     console.print(line, soft_wrap=True)
+    for part in check.parts:
+        console.print(Text(f"        {'':<{NAME_WIDTH}} {printable(part)}", style="dim"), soft_wrap=True)
     if check.mend:
         console.print(Text(f"        {'':<{NAME_WIDTH}} mend it with: {check.mend}", style="bold"), soft_wrap=True)

@@ -4,6 +4,7 @@
 #   deploy/set-up.sh                 all steps
 #   CUDA=1 deploy/set-up.sh          the same, with llama.cpp built for an NVIDIA GPU (needs the CUDA toolkit: nvcc);
 #                                    later runs keep to it until one says CUDA=0
+#   ATLAS_LANGUAGES=cpp,go deploy/set-up.sh    with the compilers of these languages, and their sandbox images
 #   ATLAS_PYTHON=/path deploy/set-up.sh    use this Python (3.11 or newer)
 #
 # A step is repeated when what it depends on has changed: each leaves a stamp with the hash of its inputs.
@@ -62,6 +63,18 @@ sandbox_packages() {
     command -v bwrap >/dev/null && return
     install_packages "bubblewrap is missing (the sandbox where no Docker engine answers)" bubblewrap ||
         say "going on without bubblewrap: programs can run only where a Docker engine answers"
+}
+
+languages() { printf '%s\n' "${ATLAS_LANGUAGES:-}" | tr ',' ' '; }
+
+compilers() { # of the languages that programs shall be written in, beside Python
+    local language packages
+    for language in $(languages); do
+        read -ra packages <<<"$("$venv/bin/python" -m sandbox.image packages --language "$language")"
+        dpkg -s "${packages[@]}" >/dev/null 2>&1 && continue
+        install_packages "packages for programs in $language are missing" "${packages[@]}" ||
+            say "going on without $language"
+    done
 }
 
 engine_key() { # what decides whether a built wheel may be used on this machine
@@ -132,9 +145,18 @@ package() {
 
 image() { # what Docker makes boxes from; bubblewrap needs none
     command -v docker >/dev/null && docker version >/dev/null 2>&1 || return 0
-    docker image inspect "$("$venv/bin/python" -m sandbox.image tag)" >/dev/null 2>&1 && return
-    say "a Docker engine answers: building the image of the sandbox"
-    "$venv/bin/python" -m sandbox.image build || say "going on without it: programs will run in bubblewrap"
+    image_of python --base auto
+    local language
+    for language in $(languages); do image_of "$language" --base local; done
+}
+
+image_of() { # $1: language; the rest: what to build it from
+    local language=$1
+    shift
+    docker image inspect "$("$venv/bin/python" -m sandbox.image tag --language "$language")" >/dev/null 2>&1 && return
+    say "a Docker engine answers: building the image of the sandbox for $language"
+    "$venv/bin/python" -m sandbox.image build --language "$language" "$@" ||
+        say "going on without it: programs will run in bubblewrap"
 }
 
 environment
@@ -142,4 +164,5 @@ sandbox_packages
 engine
 dependencies
 package
+compilers
 image

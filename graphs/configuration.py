@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from nodes.settings import Settings
+from sandbox.base import UNSAFE
 
 DEFAULT_FILE = Path("atlas.toml")
 PREFIX = "ATLAS_"
-OTHER_VARIABLES = ("ATLAS_DEBUG", "ATLAS_PYTHON", "ATLAS_REQUIRE", "ATLAS_API_KEY")
-"""Variables with our prefix that are no settings: tracebacks, the set-up's Python, CI's demands, a server's key."""
+OTHER_VARIABLES = ("ATLAS_DEBUG", "ATLAS_PYTHON", "ATLAS_REQUIRE", "ATLAS_LANGUAGES", "ATLAS_API_KEY")
+"""Variables with our prefix that are no settings: tracebacks, the set-up's Python, CI's demands, the languages it
+tests, a server's key."""
 
 _TYPES: dict[str, Any] = get_type_hints(Settings)
 _WORDS = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}
@@ -61,7 +63,11 @@ def _from_file(path: Path | None) -> dict[str, Any]:
         raise SettingsError(f"{file}: cannot be read ({error.strerror})") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file}: is not valid TOML ({error})") from error
-    return {key: _typed(_known(key, str(file)), value, str(file)) for key, value in table.items()}
+    values = {key: _typed(_known(key, str(file)), value, str(file)) for key, value in table.items()}
+    if values.get("sandbox") == UNSAFE:
+        # A file is copied and forgotten; who gives isolation up says so on the day.
+        raise SettingsError(f"{file}: {UNSAFE} is not taken from a file: say `--sandbox {UNSAFE}`")
+    return values
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:

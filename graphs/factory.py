@@ -115,7 +115,8 @@ def open_box(settings: Settings) -> Sandbox:
     """
     from sandbox.choice import open_sandbox
 
-    return open_sandbox(settings.sandbox, workers=settings.sandbox_workers or len(os.sched_getaffinity(0)))
+    workers = settings.sandbox_workers or len(os.sched_getaffinity(0))
+    return open_sandbox(settings.sandbox, workers=workers, runtime=settings.sandbox_runtime)
 
 
 def context_for(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from nodes.parsing import literal
-from nodes.state import OUTPUT_KEPT, Outcome, OutcomeStatus, content_id
+from nodes.state import OUTPUT_KEPT, Outcome, content_id
 from sandbox.base import Execution, Mode
-from sandbox.compare import output_key, same_output
+from sandbox.compare import output_key, verdict_of
 
 
 def outcome_of(program_id: str, mode: Mode, given: str, run: Execution, expected: str | None) -> Outcome:
@@ -14,7 +14,7 @@ def outcome_of(program_id: str, mode: Mode, given: str, run: Execution, expected
     return Outcome(
         program_id=program_id,
         input_id=content_id(given),
-        status=_status(mode, run, expected),
+        status=verdict_of(mode, run, expected),
         output=run.output[:OUTPUT_KEPT],
         output_key=content_id(output_key(mode, run.output)) if completed else "",
         error=run.error[-OUTPUT_KEPT:],
@@ -42,9 +42,3 @@ def shown(mode: Mode, output: str) -> str:
         return repr(literal(output))
     except ValueError:
         return output
-
-
-def _status(mode: Mode, run: Execution, expected: str | None) -> OutcomeStatus:
-    if run.status != "completed" or expected is None:
-        return run.status
-    return "passed" if same_output(mode, run.output, expected) else "wrong_answer"

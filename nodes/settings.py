@@ -10,7 +10,7 @@ from math import inf, isfinite
 from typing import Literal
 
 PolicyName = Literal["baseline", "phase1", "phase1_2", "phase1_3", "full", "adaptive", "resample"]
-SandboxName = Literal["auto", "docker", "bubblewrap"]
+SandboxName = Literal["auto", "docker", "bubblewrap", "unsafe-no-isolation"]
 KvTypeName = Literal["f16", "q8_0", "q4_0"]
 SwitchName = Literal["auto", "on", "off"]
 
@@ -99,7 +99,9 @@ class Settings:
     """Expected gain in P(correct), for the tokens of one program, below which the search stops."""
 
     sandbox: SandboxName = "auto"
-    """Where programs run."""
+    """Where programs run; `unsafe-no-isolation` is refused from a settings file."""
+    sandbox_runtime: str = ""
+    """OCI runtime that Docker starts boxes with, such as `runsc` (gVisor); empty: the engine's own."""
     sandbox_workers: int = 0
     """Programs run at the same time; 0 is one per core."""
     test_cpu_seconds: float = 6.0

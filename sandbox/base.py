@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 Mode = Literal["function", "stdio"]
 RunStatus = Literal["completed", "runtime_error", "timeout", "memory", "output_limit"]
-SandboxChoice = Literal["auto", "docker", "bubblewrap"]
+UNSAFE: Final = "unsafe-no-isolation"
+SandboxChoice = Literal["auto", "docker", "bubblewrap", "unsafe-no-isolation"]
 
 
 class SandboxUnavailableError(RuntimeError):
@@ -29,6 +30,8 @@ class Program:
     mode: Mode
     entry_point: str = ""
     """Function (or method of `class Solution`) that `function` mode calls; unused in `stdio` mode."""
+    language: str = "python"
+    """One of sandbox/languages.py; `function` mode is for Python alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +58,8 @@ class Execution:
     """The end of standard error, cut to what a repair can use: the traceback of the program's own frames."""
     cpu_s: float = 0.0
     wall_s: float = 0.0
+    waited_s: float = 0.0
+    """Part of the wall time in which the program could have run, but the machine had no core for it."""
     peak_mb: float = 0.0
 
 
@@ -63,7 +68,7 @@ class Sandbox(Protocol):
 
     @property
     def name(self) -> str:
-        """Back end: `docker` or `bubblewrap`; every report names it."""
+        """Back end: `docker`, `bubblewrap` or `unsafe-no-isolation`; every report names it."""
 
     @property
     def notice(self) -> str:
@@ -90,6 +95,7 @@ class Sandbox(Protocol):
             cancelled: polled while waiting; True kills the box at once and ends with fewer executions than inputs.
 
         Raises:
+            ValueError: no such language, or one without function mode.
             SandboxUnavailableError: the box could not be made or died twice for reasons of its own.
         """
 

@@ -15,79 +15,32 @@ import os
 import shutil
 import subprocess
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 from sandbox import seccomp
 from sandbox.base import SandboxUnavailableError
-from sandbox.boxed import BoxedSandbox, Terms
-from sandbox.inside import INSIDE_FILES, MB, RUNNER_ARGUMENTS, RUNNER_OPTIONS, SHM_BYTES, TMP_BYTES, USER_ID, WORK_BYTES
+from sandbox.boxed import BoxedSandbox
+from sandbox.inside import (
+    BUILD,
+    BUILD_BYTES,
+    INSIDE_FILES,
+    RUNNER_ARGUMENTS,
+    RUNNER_OPTIONS,
+    SHM_BYTES,
+    TMP_BYTES,
+    USER_ID,
+    WORK_BYTES,
+)
+from sandbox.languages import PYTHON, Language
+from sandbox.process_box import ProcessBox
 from sandbox.protocol import BoxDiedError, ask
 from sandbox.python import system_python
+from sandbox.questions import Terms
 
 _NPROC = 48
 _HELLO_S = 20.0
 _NOTICE = "sandbox: bubblewrap, whose boxes no cgroup bounds as a whole"
 _FIX = "install it with `apt-get install bubblewrap` (0.8 or newer), or start a Docker engine"
-
-
-class BubblewrapBox:
-    """One bubblewrap process and its two pipes."""
-
-    def __init__(self, command: list[str], filter_fd: int, user: dict[str, object]) -> None:
-        self._process = subprocess.Popen(  # type: ignore[call-overload]
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd="/",
-            env={"PATH": "/usr/bin:/bin"},
-            pass_fds=(filter_fd,),
-            bufsize=0,
-            **user,
-        )
-        self.read_fd: int = self._process.stdout.fileno()
-        self.write_fd: int = self._process.stdin.fileno()
-        os.set_blocking(self.write_fd, False)
-
-    def read(self) -> bytes:
-        """Return what has come.
-
-        Raises:
-            EOFError: the box has ended.
-        """
-        data = os.read(self.read_fd, MB)
-        if not data:
-            raise EOFError
-        return data
-
-    def write(self, data: memoryview) -> int:
-        """Send some bytes without blocking."""
-        return os.write(self.write_fd, data)
-
-    def complaint(self) -> str:
-        """Return what bubblewrap itself said before it ended, in one line."""
-        self._process.kill()
-        return " ".join(self._process.communicate()[1].decode("utf-8", "replace").split())
-
-    def reserve(self, memory_bytes: int) -> None:
-        """Do nothing: each test brings its own limits, and no cgroup bounds the box."""
-
-    def kill(self) -> None:
-        """End the box: everything in it dies with its PID 1, and that one with bubblewrap."""
-        self._process.kill()
-
-    def close(self) -> None:
-        """End the box and give its descriptors back."""
-        self.kill()
-        self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
-            with suppress(OSError):
-                stream.close()
-
-    def died_of_memory(self) -> bool:
-        """Return False: without a cgroup nobody can tell."""
-        return False
 
 
 class Bubblewrap:
@@ -107,8 +60,12 @@ class Bubblewrap:
         self._python = system_python()
         self._directory = tempfile.TemporaryDirectory(prefix="atlas-sandbox-")
         self.folder = self._directory.name
-        self._user = _unprivileged_user()
-        self._copy_runner(Path(self.folder))
+        try:
+            self._copy_runner(Path(self.folder))
+        except (OSError, subprocess.CalledProcessError) as error:
+            self._directory.cleanup()
+            reason = f"the runner cannot be copied to {self.folder} ({error}): free some disk, or set TMPDIR"
+            raise SandboxUnavailableError(" ".join(reason.split())) from error
 
     def _copy_runner(self, directory: Path) -> None:
         package = directory / "sandbox"
@@ -121,17 +78,20 @@ class Bubblewrap:
         for path in (directory, package, package / "__pycache__"):
             path.chmod(0o755)
 
-    def make(self) -> BubblewrapBox:
+    def make(self, language: Language = PYTHON) -> ProcessBox:
         """Return a new box whose runner has said hello.
 
         Raises:
-            SandboxUnavailableError: bubblewrap refused; the message carries its own words.
+            SandboxUnavailableError: bubblewrap refused, in its own words, or the language is not there.
         """
+        if language.program and not Path(language.program).is_file():
+            words = f"{language.name} needs {language.program}: `apt-get install {' '.join(language.packages)}`"
+            raise SandboxUnavailableError(words)
         filter_fd = os.memfd_create("seccomp")
         try:
             os.write(filter_fd, seccomp.bpf_filter(self._kind))
             os.lseek(filter_fd, 0, os.SEEK_SET)
-            box = BubblewrapBox(self._command(filter_fd), filter_fd, self._user)
+            box = ProcessBox(self._command(language, filter_fd), fds=(filter_fd,))
         finally:
             os.close(filter_fd)
         try:
@@ -146,7 +106,9 @@ class Bubblewrap:
         """Remove the copied files."""
         self._directory.cleanup()
 
-    def _command(self, filter_fd: int) -> list[str]:
+    def _command(self, language: Language, filter_fd: int) -> list[str]:
+        compiles = bool(language.compile)
+        building = ("--perms", "0700", "--size", str(BUILD_BYTES), "--tmpfs", BUILD) if compiles else ()
         return [
             *(self._bwrap, "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent"),
             *("--new-session", "--as-pid-1", "--clearenv", "--cap-drop", "ALL", "--hostname", "sandbox"),
@@ -158,9 +120,10 @@ class Bubblewrap:
             *("--size", str(SHM_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"),
             *("--perms", "0700", "--size", str(WORK_BYTES), "--tmpfs", "/box"),
             *("--perms", "0700", "--size", str(TMP_BYTES), "--tmpfs", "/tmp"),
+            *building,
             *("--ro-bind", self.folder, "/opt/sandbox", "--remount-ro", "/"),
             *("--chdir", "/box", "--seccomp", str(filter_fd), "--"),
-            *(self._python, *RUNNER_OPTIONS, *RUNNER_ARGUMENTS),
+            *(self._python, *RUNNER_OPTIONS, *RUNNER_ARGUMENTS, *((BUILD,) if compiles else ())),
         ]
 
 
@@ -190,9 +153,3 @@ def _system_directories() -> list[str]:
         elif path.is_dir():
             arguments += ["--ro-bind", str(path), str(path)]
     return arguments
-
-
-def _unprivileged_user() -> dict[str, object]:
-    if os.geteuid() != 0:
-        return {}
-    return {"user": USER_ID, "group": USER_ID, "extra_groups": []}

@@ -1,29 +1,34 @@
 """Choose the back end: Docker where its preflight passes, else bubblewrap, else nothing at all.
 
-Limits: there is no unsandboxed choice here.
+Running without a sandbox is a choice of its own with a name that says so; nothing else leads to it.
 """
 
 from __future__ import annotations
 
-from sandbox.base import Sandbox, SandboxChoice, SandboxUnavailableError
+from sandbox.base import UNSAFE, SandboxChoice, SandboxUnavailableError
 from sandbox.boxed import BoxedSandbox
 from sandbox.bubblewrap import open_bubblewrap
 from sandbox.docker import open_docker
 from sandbox.selftest import self_test
+from sandbox.unsafe import open_unsafe
 
 
-def open_sandbox(choice: SandboxChoice = "auto", *, workers: int = 2, runtime: str = "") -> Sandbox:
+def open_sandbox(choice: SandboxChoice = "auto", *, workers: int = 2, runtime: str = "") -> BoxedSandbox:
     """Return a sandbox that has passed its self-test in a real box.
 
     Args:
-        choice: `docker` or `bubblewrap` insist; `auto` takes Docker, else bubblewrap with a notice why.
+        choice: `docker` or `bubblewrap` insist; `auto` takes Docker, else bubblewrap with a notice why;
+            `unsafe-no-isolation` runs programs as plain processes and tests nothing.
         workers: programs that may run at the same time; no more than there are cores.
-        runtime: OCI runtime that Docker shall use, such as `runsc`; empty for the engine's default.
+        runtime: OCI runtime that Docker shall use, such as `runsc`; empty for the engine's default. One that is
+            named is insisted on, so that `auto` then means Docker.
 
     Raises:
         SandboxUnavailableError: no back end may be used; one line names the cause and the next command.
     """
-    if choice == "docker":
+    if choice == UNSAFE:
+        return open_unsafe(workers)
+    if choice == "docker" or (runtime and choice == "auto"):
         return _tested(open_docker(workers, runtime=runtime))
     if choice == "bubblewrap":
         return _tested(open_bubblewrap(workers))
@@ -37,9 +42,10 @@ def open_sandbox(choice: SandboxChoice = "auto", *, workers: int = 2, runtime: s
         raise SandboxUnavailableError(f"no sandbox: Docker: {docker_failed}; bubblewrap: {error}") from error
 
 
-def _tested(sandbox: BoxedSandbox) -> Sandbox:
+def _tested(sandbox: BoxedSandbox) -> BoxedSandbox:
     try:
-        self_test(sandbox)
+        sandbox.walls = self_test(sandbox)
+        sandbox.parse_first()
     except BaseException:
         sandbox.close()
         raise

@@ -10,10 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
+from typing import Literal
 
-from sandbox.base import Mode
+from sandbox.base import Execution, Mode, RunStatus
 from sandbox.literals import parse
 from sandbox.values import UNEQUAL, key
+
+Verdict = Literal[RunStatus, "passed", "wrong_answer"]
+
+
+def verdict_of(mode: Mode, execution: Execution, expected: str | None) -> Verdict:
+    """Return what an execution is worth; only one that ended well is compared, and only where something is expected."""
+    if execution.status != "completed" or expected is None:
+        return execution.status
+    return "passed" if same_output(mode, execution.output, expected) else "wrong_answer"
 
 
 def same_output(mode: Mode, actual: str, expected: str) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 
 import docker
 from docker.errors import DockerException
@@ -27,21 +28,43 @@ def connect(timeout_s: int) -> docker.DockerClient:
     Raises:
         SandboxUnavailableError: no engine answers on a local socket.
     """
-    # The command line's contexts are unknown to the SDK: Docker Desktop and rootless engines need the variable.
-    address = os.environ.get("DOCKER_HOST") or _DEFAULT
-    if not address.startswith("unix://"):
-        raise SandboxUnavailableError(f"DOCKER_HOST is {address}, which is no local socket: {_START_ONE}")
-    _knock(address.removeprefix("unix://"))
+    _knock(_socket_path())
     try:
         return docker.from_env(timeout=timeout_s)
     except (DockerException, RequestException) as error:
         raise unavailable(error) from error
 
 
+def wait_for_engine(patience_s: float) -> None:
+    """Return once the engine takes connections: one that is being restarted is back within seconds.
+
+    Raises:
+        SandboxUnavailableError: it did not within `patience_s`.
+    """
+    give_up = time.monotonic() + patience_s
+    while True:
+        try:
+            _knock(_socket_path())
+        except SandboxUnavailableError:
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(0.1)
+        else:
+            return
+
+
 def unavailable(error: Exception) -> SandboxUnavailableError:
     """Return what an error of the SDK means for the caller."""
     words = " ".join(str(error).split())[:300]
     return SandboxUnavailableError(f"the Docker engine does not do as it should ({words}): {_START_ONE}")
+
+
+def _socket_path() -> str:
+    # The command line's contexts are unknown to the SDK: Docker Desktop and rootless engines need the variable.
+    address = os.environ.get("DOCKER_HOST") or _DEFAULT
+    if not address.startswith("unix://"):
+        raise SandboxUnavailableError(f"DOCKER_HOST is {address}, which is no local socket: {_START_ONE}")
+    return address.removeprefix("unix://")
 
 
 def _knock(path: str) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 from docker.types import LogConfig, Ulimit
 
-from sandbox.inside import MB, SHM_BYTES, TMP_BYTES, USER_ID, WORK_BYTES
+from sandbox.inside import BUILD, BUILD_BYTES, MB, RUNNER_ARGUMENTS, SHM_BYTES, TMP_BYTES, USER_ID, WORK_BYTES
+from sandbox.languages import Language
 
 PIDS = 64
 _RUNNER_BYTES = 16 * MB
@@ -17,29 +18,33 @@ _MASKED = ["/sys/firmware", "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/la
 _MASKED += ["/proc/sched_debug", "/proc/scsi", "/proc/kallsyms", "/proc/sys", "/proc/net", "/proc/sysrq-trigger"]
 
 
-def tmpfs(size: int) -> str:
+def tmpfs(size: int, *, executable: bool = False) -> str:
     """Return the mount options of one tmpfs of a box."""
-    return f"rw,nosuid,nodev,noexec,size={size},nr_inodes=4096,mode=0700,uid={USER_ID},gid={USER_ID}"
+    use = "exec" if executable else "noexec"
+    return f"rw,nosuid,nodev,{use},size={size},nr_inodes=4096,mode=0700,uid={USER_ID},gid={USER_ID}"
 
 
-def box_memory(program_bytes: int) -> int:
+def box_memory(language: Language, program_bytes: int) -> int:
     """Return the memory of a whole box: the program's, plus the files and the runner that are charged to it too."""
-    return program_bytes + WORK_BYTES + TMP_BYTES + SHM_BYTES + _RUNNER_BYTES
+    built = BUILD_BYTES if language.compile else 0
+    return program_bytes + WORK_BYTES + TMP_BYTES + SHM_BYTES + built + _RUNNER_BYTES
 
 
-def host_flags(*, profile: str, memory_bytes: int, runtime: str) -> dict[str, Any]:
+def host_flags(language: Language, *, profile: str, memory_bytes: int, runtime: str) -> dict[str, Any]:
     """Return the arguments of the SDK's `create_host_config`.
 
     Args:
+        language: what the box is for; only one that compiles gets a place to execute from.
         profile: text of the seccomp profile.
         memory_bytes: what the program may use.
         runtime: an OCI runtime the engine knows, or an empty text for its default.
     """
-    total = box_memory(memory_bytes)
+    total = box_memory(language, memory_bytes)
+    built = {BUILD: tmpfs(BUILD_BYTES, executable=True)} if language.compile else {}
     flags: dict[str, Any] = {
         "network_mode": "none",
         "read_only": True,
-        "tmpfs": {"/box": tmpfs(WORK_BYTES), "/tmp": tmpfs(TMP_BYTES)},
+        "tmpfs": {"/box": tmpfs(WORK_BYTES), "/tmp": tmpfs(TMP_BYTES)} | built,
         "shm_size": SHM_BYTES,
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges:true", f"seccomp={profile}"],
@@ -64,9 +69,10 @@ def beyond_the_sdk(host_config: dict[str, Any]) -> dict[str, Any]:
     return host_config | {"CgroupnsMode": "private", "MaskedPaths": _MASKED}
 
 
-def container_flags(labels: dict[str, str]) -> dict[str, Any]:
+def container_flags(language: Language, labels: dict[str, str]) -> dict[str, Any]:
     """Return the arguments of the SDK's `create_container` beside image and host configuration."""
-    return {
+    wiped = {"command": [*RUNNER_ARGUMENTS, BUILD]} if language.compile else {}
+    return wiped | {
         "user": f"{USER_ID}:{USER_ID}",
         "working_dir": "/box",
         "hostname": "sandbox",

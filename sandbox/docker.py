@@ -9,34 +9,37 @@ for that name gVisor or a virtual machine as the OCI runtime.
 
 from __future__ import annotations
 
-import os
+import json
+import secrets
 import socket
 import struct
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 import docker
-from docker.errors import APIError, DockerException, NotFound
+from docker.errors import DockerException
 from requests.exceptions import RequestException
 
 from sandbox import container, image, seccomp
 from sandbox.base import Limits, SandboxUnavailableError
-from sandbox.boxed import BoxedSandbox, Terms
-from sandbox.connection import connect, unavailable
+from sandbox.boxed import BoxedSandbox
+from sandbox.connection import connect, unavailable, wait_for_engine
 from sandbox.inside import MB
+from sandbox.languages import PYTHON, Language
 from sandbox.preflight import engine_faults, engine_notes
 from sandbox.protocol import BoxDiedError, ask
+from sandbox.questions import Terms
+from sandbox.sweeping import OWNER_LABEL, owner, remove, sweep
 
-OWNER_LABEL = "atlas.sandbox.owner"
 _TIMEOUT_S = 60
 _HELLO_S = 30.0
 _STREAM_HEAD = struct.Struct(">BxxxI")
 _STDOUT = 1
 _BURY_AFTER_S = 5.0
+_RESTART_S = 5.0
 # Counts within the container alone: 64 processes that spin cannot keep the runner from ending them.
 _NICE = 19
 
@@ -58,11 +61,11 @@ class Engine:
         self._alive: dict[str, float] = {}
         with self.talking() as client:
             info = client.info()
-            faults = engine_faults(info, client.version()["ApiVersion"], client.api.base_url)
+            faults = engine_faults(info, client.version()["ApiVersion"], client.api.base_url, runtime)
             if faults:
                 raise SandboxUnavailableError(f"this Docker engine may not be used: {'; '.join(faults)}")
-            self.notes = engine_notes(info)
-            self._image = image.find(client)
+            self.notes = engine_notes(info, runtime)
+            self._images = {PYTHON.name: image.find(client)}
             sweep(client)
 
     @contextmanager
@@ -72,6 +75,7 @@ class Engine:
         Raises:
             SandboxUnavailableError: the engine refused or went away.
         """
+        wait_for_engine(0.0)
         try:
             if not hasattr(self._local, "client"):
                 self._local.client = connect(_TIMEOUT_S)
@@ -80,15 +84,26 @@ class Engine:
         except (DockerException, RequestException) as error:
             raise unavailable(error) from error
 
-    def make(self) -> DockerBox:
+    def make(self, language: Language = PYTHON) -> DockerBox:
         """Return a new box whose runner has said hello.
 
         Raises:
-            SandboxUnavailableError: the engine or the new box failed.
+            SandboxUnavailableError: the engine or the new box failed, or the language has no image.
         """
+        wait_for_engine(_RESTART_S)
+        try:
+            return self._make(language)
+        except SandboxUnavailableError:
+            # It may have been restarted just now; if it is out of order, it says so again.
+            wait_for_engine(_RESTART_S)
+            return self._make(language)
+
+    def _make(self, language: Language) -> DockerBox:
         self._bury(older_than_s=_BURY_AFTER_S)
         with self.talking() as client:
-            box = self._started(client.api)
+            if language.name not in self._images:
+                self._images[language.name] = image.find(client, language)
+            box = self._started(client.api, language)
         try:
             ask(box, {"kind": "hello"}, wait_s=_HELLO_S)
         except BoxDiedError as error:
@@ -96,31 +111,41 @@ class Engine:
             raise SandboxUnavailableError(f"the container's runner did not start: {error}; run `make image`") from error
         return box
 
-    def _started(self, api: docker.APIClient) -> DockerBox:
-        flags = container.host_flags(profile=self._profile, memory_bytes=self._memory_bytes, runtime=self._runtime)
-        host_config = container.beyond_the_sdk(api.create_host_config(**flags))
-        made = api.create_container(
-            self._image, host_config=host_config, **container.container_flags({OWNER_LABEL: owner()})
+    def _started(self, api: docker.APIClient, language: Language) -> DockerBox:
+        flags = container.host_flags(
+            language, profile=self._profile, memory_bytes=self._memory_bytes, runtime=self._runtime
         )
-        box_id = str(made["Id"])
+        host_config = container.beyond_the_sdk(api.create_host_config(**flags))
+        # Named before it is made: an engine that answers too late has made it all the same.
+        box_id = f"atlas-{secrets.token_hex(16)}"
         self._alive[box_id] = float("inf")
-        # Attached before the start, or the first bytes are lost; and the host speaks first for the same reason.
-        stream = api.attach_socket(box_id, params={"stdin": 1, "stdout": 1, "stream": 1})
-        box = DockerBox(self, box_id, stream, self._memory_bytes)
+        try:
+            api.create_container(
+                self._images[language.name],
+                name=box_id,
+                host_config=host_config,
+                **container.container_flags(language, {OWNER_LABEL: owner()}),
+            )
+            # Attached before the start, or the first bytes are lost; and the host speaks first for the same reason.
+            stream = api.attach_socket(box_id, params={"stdin": 1, "stdout": 1, "stream": 1})
+            box = DockerBox(self, box_id, stream, language, self._memory_bytes)
+        except BaseException:
+            self.forget(box_id)
+            raise
         try:
             api.start(box_id)
-        except (DockerException, RequestException):
+        except BaseException:
             box.close()
             raise
         return box
 
-    def resize(self, box_id: str, memory_bytes: int) -> None:
+    def resize(self, box_id: str, language: Language, memory_bytes: int) -> None:
         """Change the memory limit of a running box.
 
         Raises:
             SandboxUnavailableError: the engine refused.
         """
-        total = container.box_memory(memory_bytes)
+        total = container.box_memory(language, memory_bytes)
         with self.talking() as client:
             client.api.update_container(box_id, mem_limit=total, memswap_limit=total)
 
@@ -133,8 +158,8 @@ class Engine:
         now = time.monotonic()
         for box_id in [box_id for box_id, closed in tuple(self._alive.items()) if now - closed >= older_than_s]:
             with self.talking() as client:
-                _remove(client, box_id)
-            del self._alive[box_id]
+                remove(client, box_id)
+            self._alive.pop(box_id, None)
 
     def close(self) -> None:
         """Remove every container of this run and close the connections."""
@@ -147,18 +172,24 @@ class Engine:
     def died_of_memory(self, box_id: str) -> bool:
         """Return whether the kernel ended this container's first process."""
         until = int(time.time()) + 1
-        filters = {"container": box_id, "event": ["oom", "die"]}
+        filters = json.dumps({"container": [box_id], "event": ["oom", "die"]})
+        asked = {"since": str(until - 120), "until": str(until), "filters": filters}
+        # The SDK's own call for events waits without end for an engine that hangs.
         with self.talking() as client:
-            events = client.api.events(since=until - 120, until=until, filters=filters, decode=True)
-            seen = [(event["Action"], event["Actor"]["Attributes"].get("exitCode")) for event in events]
+            answer = client.api.get(
+                f"{client.api.base_url}/v{client.api.api_version}/events", params=asked, timeout=_TIMEOUT_S
+            )
+        events = [json.loads(line) for line in answer.text.splitlines()]
+        seen = [(event["Action"], event["Actor"]["Attributes"].get("exitCode")) for event in events]
         return ("die", "137") in seen and any(action == "oom" for action, _ in seen)
 
 
 class DockerBox:
     """One container and its attach socket."""
 
-    def __init__(self, engine: Engine, box_id: str, stream: Any, memory_bytes: int) -> None:
+    def __init__(self, engine: Engine, box_id: str, stream: Any, language: Language, memory_bytes: int) -> None:
         self.id = box_id
+        self._language = language
         self._engine = engine
         self._stream = stream
         # The reader that the SDK wraps around the socket can swallow the first bytes.
@@ -195,9 +226,16 @@ class DockerBox:
 
     def reserve(self, memory_bytes: int) -> None:
         """Give the container the memory that this program may use."""
-        if memory_bytes != self._memory_bytes:
-            self._engine.resize(self.id, memory_bytes)
-            self._memory_bytes = memory_bytes
+        if memory_bytes == self._memory_bytes:
+            return
+        try:
+            self._engine.resize(self.id, self._language, memory_bytes)
+        except SandboxUnavailableError:
+            # Some runtimes cannot change a limit; a tighter one is held by the runner's watch as well.
+            if memory_bytes > self._memory_bytes:
+                raise
+            return
+        self._memory_bytes = memory_bytes
 
     def kill(self) -> None:
         """Hang up: the runner kills everything and ends, and the engine removes the container."""
@@ -212,8 +250,11 @@ class DockerBox:
         self._engine.forget(self.id)
 
     def died_of_memory(self) -> bool:
-        """Return whether the kernel ended the whole container for lack of memory."""
-        return self._engine.died_of_memory(self.id)
+        """Return whether the kernel ended the whole container for lack of memory; False when nobody can tell."""
+        try:
+            return self._engine.died_of_memory(self.id)
+        except SandboxUnavailableError:
+            return False
 
 
 def open_docker(workers: int, *, memory_mb: int = Limits().memory_mb, runtime: str = "") -> BoxedSandbox:
@@ -228,54 +269,8 @@ def open_docker(workers: int, *, memory_mb: int = Limits().memory_mb, runtime: s
         SandboxUnavailableError: no engine, an unfit one, or no image.
     """
     engine = Engine(memory_mb=memory_mb, runtime=runtime)
-    notice = f"sandbox: docker ({engine.notes})"
+    name = f"docker+{runtime}" if runtime else "docker"
+    notice = f"sandbox: {name} ({engine.notes})"
     return BoxedSandbox(
-        "docker", engine.make, workers=workers, notice=notice, terms=Terms(nice=_NICE), on_close=engine.close
+        name, engine.make, workers=workers, notice=notice, terms=Terms(nice=_NICE), on_close=engine.close
     )
-
-
-def owner() -> str:
-    """Return what tells this process from every other one: machine start, PID namespace, process, its start."""
-    return " ".join((*_surroundings(), str(os.getpid()), _started_at(os.getpid())))
-
-
-def _surroundings() -> tuple[str, str]:
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    return boot, str(Path("/proc/self/ns/pid").readlink())
-
-
-def _started_at(pid: int) -> str:
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-    return text.rpartition(")")[2].split()[19]
-
-
-def is_dead(label: str) -> bool:
-    """Return whether the process that made a container has surely gone; one that cannot be seen from here lives."""
-    boot, space, pid, started = (label.split(" ") + [""] * 4)[:4]
-    here = _surroundings()
-    if boot != here[0]:
-        return True
-    return space == here[1] and pid.isdigit() and _started_at(int(pid)) != started
-
-
-def sweep(client: docker.DockerClient) -> int:
-    """Remove the containers of runs that are dead; return how many."""
-    found = client.api.containers(all=True, filters={"label": OWNER_LABEL})
-    dead = [str(entry["Id"]) for entry in found if is_dead(entry["Labels"][OWNER_LABEL])]
-    for box_id in dead:
-        _remove(client, box_id)
-    return len(dead)
-
-
-def _remove(client: docker.DockerClient, box_id: str) -> None:
-    # 409: the engine is removing it at this moment.
-    try:
-        client.api.remove_container(box_id, force=True)
-    except NotFound:
-        return
-    except APIError as error:
-        if error.status_code != 409:
-            raise

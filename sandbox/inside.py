@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-INSIDE_FILES = ("__init__.py", "runner.py", "processes.py", "harness.py")
+INSIDE_FILES = ("__init__.py", "runner.py", "processes.py", "streams.py", "files.py", "harness.py")
 """The files of this package that are shown to a box, as /opt/sandbox/sandbox/."""
 
 USER_ID = 65532
@@ -15,8 +15,12 @@ RUNNER_OPTIONS = ("-I", "-S", "-B", "-c", _START)
 RUNNER_ARGUMENTS = ("/opt/sandbox/sandbox/harness.py", "/box", "/tmp", "/dev/shm")
 """The harness, the working directory, and what else is wiped after each test."""
 
+BUILD = "/build"
+"""Where compilers put what they make: the only place from which a box may execute, and only where one compiles."""
+
 MB = 1 << 20
 WORK_BYTES = 64 * MB
 TMP_BYTES = 16 * MB
 SHM_BYTES = 16 * MB
-"""Sizes of the tmpfs of a box: /box, /tmp and /dev/shm."""
+BUILD_BYTES = 128 * MB
+"""Sizes of the tmpfs of a box: /box, /tmp, /dev/shm and /build."""

@@ -58,13 +58,20 @@ class Pool:
                     raise SandboxUnavailableError(str(self._failure)) from self._failure
                 if cancelled():
                     raise CancelledError
+                if not self._maker.is_alive():
+                    raise SandboxUnavailableError("what makes the boxes has broken down: open a new sandbox")
                 self._changed.wait(_POLL_S)
 
-    def close(self) -> None:
-        """Kill the idle boxes and end the maker; safe to call twice."""
+    def stop(self) -> None:
+        """Hand out no more boxes; whoever waits for one is told so."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+
+    def close(self) -> None:
+        """Kill the idle boxes and end the maker; safe to call twice."""
+        self.stop()
+        with self._changed:
             idle, self._idle = self._idle, deque()
         for box in idle:
             box.close()

@@ -17,13 +17,14 @@ _LIMITS = {
 }
 
 
-def engine_faults(info: Mapping[str, Any], api_version: str, address: str) -> list[str]:
+def engine_faults(info: Mapping[str, Any], api_version: str, address: str, runtime: str = "") -> list[str]:
     """Return why this engine may not be used; an empty list when it may.
 
     Args:
         info: the answer of `docker info`.
         api_version: what the engine offers, such as `1.41`.
         address: where the client found it.
+        runtime: OCI runtime that it shall use; empty for its own choice.
     """
     faults = []
     if not address.startswith(("http+docker://local", "unix://")):
@@ -35,12 +36,16 @@ def engine_faults(info: Mapping[str, Any], api_version: str, address: str) -> li
     faults += [f"it does not enforce {what}" for field, what in _LIMITS.items() if info.get(field) is not True]
     if not any(option.startswith("name=seccomp") for option in info.get("SecurityOptions") or ()):
         faults.append("it has no seccomp")
+    known = info.get("Runtimes") or {}
+    if runtime and runtime not in known:
+        faults.append(f"it has no runtime {runtime!r}, only {', '.join(known)}: add it to the engine's daemon.json")
     return faults
 
 
-def engine_notes(info: Mapping[str, Any]) -> str:
+def engine_notes(info: Mapping[str, Any], runtime: str = "") -> str:
     """Return one line about the engine for people."""
     options = " ".join(info.get("SecurityOptions") or ())
     notes = [f"engine {info.get('ServerVersion')}", f"cgroup v{info.get('CgroupVersion', '1')}"]
     notes += [name for name in ("rootless", "userns", "apparmor") if f"name={name}" in options]
+    notes += [f"runtime {runtime}"] if runtime else []
     return ", ".join(notes)

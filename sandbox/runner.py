@@ -17,18 +17,17 @@ import os
 import resource
 import select
 import signal
-import stat
 import struct
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
-from sandbox.processes import TICK_S, Watch, bury_all, kill_all, oom_kills
+from sandbox.files import read_artifact, unnamed, wipe, write_anew
+from sandbox.processes import TICK_S, Watch, bury_all, kill_all, oom_kills, waited_for_a_core
+from sandbox.streams import STDERR_TAIL, Capture, Overflow, drain_rest
 
-SCHEMA = 1
+SCHEMA = 2
 _HEAD = struct.Struct(">II")
 _CHUNK = 1 << 20
-STDERR_TAIL = 4096
-_WIPE_DEPTH = 64
 _CONTROL_FD = 100
 _ANSWER_FD = 101
 _PR_SET_DUMPABLE = 4
@@ -41,57 +40,9 @@ _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
 }
-# Not -I: it ignores PYTHONHASHSEED, and a set of strings would come out in another order on every run.
-_PYTHON = [sys.executable, "-s", "-P", "-B"]
+_ONLY_PARSE = 0x400
 
 Request = dict[str, Any]
-
-
-class Overflow(Exception):
-    """A capped stream went past its cap."""
-
-
-class Capture:
-    """The bytes of one pipe: the first `keep` of them, or the last when `tail`."""
-
-    def __init__(self, keep: int, *, tail: bool = False) -> None:
-        self.read_fd, self._write_fd = os.pipe2(os.O_CLOEXEC)
-        os.set_blocking(self.read_fd, False)
-        self.data = bytearray()
-        self._keep = keep
-        self._tail = tail
-
-    def drain(self) -> bool:
-        """Take what is there; return True at the end of the stream.
-
-        Raises:
-            Overflow: more came than may be kept, and it is not a tail that was asked for.
-        """
-        while True:
-            try:
-                chunk = os.read(self.read_fd, _CHUNK)
-            except BlockingIOError:
-                return False
-            if not chunk:
-                return True
-            self.data += chunk
-            if self._tail:
-                del self.data[: -self._keep]
-            elif len(self.data) > self._keep:
-                del self.data[self._keep :]
-                raise Overflow
-
-    def write_end(self) -> int:
-        """Return the end that the program gets."""
-        return self._write_fd
-
-    def keep_reading_only(self) -> None:
-        """Leave the writing to the program."""
-        os.close(self._write_fd)
-
-    def close(self) -> None:
-        """Close the reading end."""
-        os.close(self.read_fd)
 
 
 def receive() -> tuple[Request, bytes]:
@@ -118,7 +69,7 @@ def answer(header: dict[str, Any], body: bytes = b"") -> None:
         data = data[os.write(_ANSWER_FD, data) :]
 
 
-def _become_program(request: Request, command: list[str], stdio: list[int]) -> None:
+def _become_program(request: Request, program: list[str] | bytes, stdio: list[int]) -> None:
     os.setsid()
     # Makes /proc/self writable again, so that the kernel ends the program before the runner when memory runs out.
     _LIBC.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
@@ -129,21 +80,35 @@ def _become_program(request: Request, command: list[str], stdio: list[int]) -> N
         hard = resource.getrlimit(number)[1]
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(number, (most, most))
-    os.setpriority(os.PRIO_PROCESS, 0, request["nice"])
+    # Nobody may raise the priority that a host under `nice` handed down.
+    os.setpriority(os.PRIO_PROCESS, 0, max(request["nice"], os.getpriority(os.PRIO_PROCESS, 0)))
     for target, fd in enumerate(stdio):
         os.dup2(fd, target)
     os.closerange(len(stdio), 1024)
     for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
-    os.execve(command[0], command, _ENVIRONMENT | {"HOME": os.getcwd()})
+    if isinstance(program, bytes):
+        _parse(program, request["file"])
+    os.execve(program[0], program, _ENVIRONMENT | {"HOME": os.getcwd()} | request["environment"])
 
 
-def _start(request: Request, command: list[str], stdio: list[int]) -> int:
+def _parse(source: bytes, name: str) -> NoReturn:
+    """End this process with 0 when the source parses, else with 1 and what Python says about it."""
+    try:
+        compile(source, name, "exec", _ONLY_PARSE, dont_inherit=True)
+    except SyntaxError as error:
+        sys.__excepthook__(SyntaxError, error.with_traceback(None), None)
+        sys.stderr.flush()
+        os._exit(1)
+    os._exit(0)
+
+
+def _start(request: Request, program: list[str] | bytes, stdio: list[int]) -> int:
     pid = os.fork()
     if pid:
         return pid
     try:
-        _become_program(request, command, stdio)
+        _become_program(request, program, stdio)
     finally:
         os._exit(127)
 
@@ -179,41 +144,14 @@ def _watch_until_end(pid: int, poller: select.poll, by_fd: dict[int, Capture], w
             return reason
 
 
-def wipe(directory: int, depth: int = 0) -> bool:
-    """Empty an open directory without following a link; return True when nothing is left in it."""
-    clean = True
-    for name in os.listdir(directory):
-        try:
-            if stat.S_ISDIR(os.lstat(name, dir_fd=directory).st_mode):
-                clean = _wipe_inner(name, directory, depth) and clean
-            else:
-                os.unlink(name, dir_fd=directory)
-        except OSError:
-            clean = False
-    return clean
-
-
-def _wipe_inner(name: str, directory: int, depth: int) -> bool:
-    if depth >= _WIPE_DEPTH:
-        return False
-    os.chmod(name, 0o700, dir_fd=directory)
-    inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
-    try:
-        clean = wipe(inner, depth + 1)
-    finally:
-        os.close(inner)
-    os.rmdir(name, dir_fd=directory)
-    return clean
-
-
 class Runner:
-    """What the box remembers between two requests: the program's source and the directories to wipe."""
+    """What the box remembers between two requests: the program's files and the directories to wipe."""
 
     def __init__(self, harness: str, wiped: list[str]) -> None:
         compiled = f"{os.path.dirname(harness)}/__pycache__/harness.{sys.implementation.cache_tag}.pyc"
-        self._harness = compiled if os.path.exists(compiled) else harness
+        self._names = {"{python}": sys.executable, "{harness}": compiled if os.path.exists(compiled) else harness}
         self._wiped = [os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) for path in wiped]
-        self._source = b""
+        self._files: dict[str, bytes] = {}
         os.chdir(wiped[0])
 
     def _clean(self) -> bool:
@@ -222,48 +160,45 @@ class Runner:
                 os.fchmod(directory, 0o700)
         return all([wipe(directory) for directory in self._wiped])
 
-    def _prepare(self, stdin: bytes) -> int:
-        """Write the source anew, since the last test may have changed it; return standard input, opened."""
-        with open("main.py", "wb") as stream:
-            stream.write(self._source)
-        fd = os.open(".", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        with open(fd, "wb", closefd=False) as stream:
-            stream.write(stdin)
-        os.lseek(fd, 0, os.SEEK_SET)
-        return fd
+    def handle(self, request: Request, body: bytes) -> tuple[dict[str, Any], bytes]:
+        """Run a program once, on a test or through its compiler or only through the parser.
 
-    def test(self, request: Request, body: bytes) -> tuple[dict[str, Any], bytes]:
-        """Run the program once; return the facts and, in one piece, standard output, error output and value."""
-        if request["source_bytes"]:
-            self._source = body[: request["source_bytes"]]
-        stdin = self._prepare(body[request["source_bytes"] :])
-        entry = request["entry_point"]
-        command = [*_PYTHON, self._harness, entry] if entry else [*_PYTHON, "main.py"]
-        captures = [Capture(request["output_bytes"]), Capture(STDERR_TAIL, tail=True)]
-        captures += [Capture(request["output_bytes"])] if entry else []
+        Returns:
+            The facts, and in one piece standard output, error output and, if asked for, the value.
+        """
+        source, stdin = body[: request["source_bytes"]], body[request["source_bytes"] :]
+        if source:
+            self._files = {request["file"]: source}
+        # An idle directory is clean; written anew each time, since the last test may have changed the files.
+        write_anew(self._files)
+        compiles = request["kind"] == "compile"
+        captures = [Capture(request["output_bytes"], dropped=compiles)]
+        captures += [Capture(STDERR_TAIL, tail=not compiles, dropped=compiles)]
+        captures += [Capture(request["output_bytes"])] if request["value"] else []
+        facts = self._run(request, unnamed(stdin), captures)
+        if compiles:
+            made = read_artifact(request["artifact"]) if facts["ended"] == "exit" and not facts["code"] else b""
+            self._files = {request["artifact"]: made}
+            facts["made_bytes"] = len(made)
+        facts["dirty"] = bool(facts["stuck"]) or not self._clean()
+        return facts, b"".join(bytes(capture.data) for capture in captures)
+
+    def _run(self, request: Request, stdin: int, captures: list[Capture]) -> dict[str, Any]:
+        command = [self._names.get(word, word) for word in request["command"]]
         before = oom_kills()
-        pid = _start(request, command, [stdin, *(capture.write_end() for capture in captures)])
+        source = self._files[request["file"]] if request["kind"] == "parse" else b""
+        pid = _start(request, command or source, [stdin, *(capture.write_end() for capture in captures)])
         watch = Watch(pid, self._wiped, **{key: request[key] for key in ("wall_s", "cpu_s", "memory_bytes")})
         for capture in captures:
             capture.keep_reading_only()
         ended = _wait(pid, captures, watch)
-        facts: dict[str, Any] = {"wall_s": watch.elapsed(), **bury_all(pid), "oom_kills": oom_kills() - before}
-        facts["ended"] = _drain_rest(captures, ended)
+        facts: dict[str, Any] = {"wall_s": watch.elapsed(), "waited_s": waited_for_a_core(pid)}
+        facts |= {**bury_all(pid), "oom_kills": oom_kills() - before}
+        facts["ended"] = drain_rest(captures, ended)
         facts["peak_kb"] = max(facts["peak_kb"], watch.peak_bytes / 1024)
         facts["sizes"] = [len(capture.data) for capture in captures]
         os.close(stdin)
-        facts["dirty"] = bool(facts["stuck"]) or not self._clean()
-        return facts, b"".join(bytes(capture.data) for capture in captures)
-
-
-def _drain_rest(captures: list[Capture], ended: str) -> str:
-    for capture in captures:
-        try:
-            capture.drain()
-        except Overflow:
-            ended = "output" if ended == "exit" else ended
-        capture.close()
-    return ended
+        return facts
 
 
 def _settle() -> None:
@@ -292,5 +227,5 @@ def main(arguments: list[str]) -> None:
             facts: dict[str, Any] = {"schema": SCHEMA, "pid": os.getpid(), "python": sys.version.split()[0]}
             answer({"nonce": request["nonce"], **facts})
             continue
-        facts, output = runner.test(request, body)
+        facts, output = runner.handle(request, body)
         answer({"nonce": request["nonce"], **facts}, output)

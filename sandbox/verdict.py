@@ -26,8 +26,8 @@ class Facts:
     """CPU seconds of all of the test's processes."""
     oom_kills: int = 0
     """Processes that the kernel killed in the box for lack of memory."""
-    last_error_line: str = ""
-    """Last line of standard error."""
+    says_memory: bool = False
+    """Standard error says, in the language's own words, that memory ran out."""
     value_missing: bool = False
     """In `function` mode: no readable value came back."""
 
@@ -48,7 +48,7 @@ def judge(facts: Facts, cpu_limit_s: float) -> RunStatus:
         return "timeout"
     if ended_well and not facts.value_missing:
         return "completed"
-    return "memory" if facts.code > 0 and facts.last_error_line.startswith("MemoryError") else "runtime_error"
+    return "memory" if facts.code != 0 and facts.says_memory else "runtime_error"
 
 
 def _killed_for_cpu(facts: Facts, cpu_limit_s: float) -> bool:

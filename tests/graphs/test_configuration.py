@@ -64,6 +64,7 @@ def test_environment_knows_truth(text):
         pytest.param("", {"ATLAS_APPROVE": "maybe"}, {}, "ATLAS_APPROVE must be true or false", id="variable-truth"),
         pytest.param('policy = "best"', {}, {}, "policy must be one of baseline, .*, not 'best'", id="file-choice"),
         pytest.param("", {"ATLAS_SANDBOX": "none"}, {}, "ATLAS_SANDBOX must be one of auto", id="variable-choice"),
+        pytest.param('sandbox = "unsafe-no-isolation"', {}, {}, "is not taken from a file", id="unsafe-by-file"),
         pytest.param("k = 0", {}, {}, "k must be at least 1, not 0", id="range"),
         pytest.param("budget_seconds = nan", {}, {}, "budget_seconds must be a finite number", id="not-finite"),
         pytest.param("min_p = 7", {}, {}, r"min_p must lie in 0..0.999, not 7", id="outside"),
@@ -111,3 +112,8 @@ def test_every_number_among_the_settings_has_a_range():
         f.name for f in fields(Settings) if isinstance(f.default, int | float) and not isinstance(f.default, bool)
     }
     assert numbers - {"seed"} == set(_RANGES)
+
+
+def test_giving_up_isolation_takes_a_flag_or_a_variable(tmp_path):
+    assert load_settings(None, {"ATLAS_SANDBOX": "unsafe-no-isolation"}, {}).sandbox == "unsafe-no-isolation"
+    assert load_settings(None, {}, {"sandbox": "unsafe-no-isolation"}).sandbox == "unsafe-no-isolation"

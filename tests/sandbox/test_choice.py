@@ -7,13 +7,11 @@ import shutil
 import pytest
 
 from sandbox import bubblewrap, seccomp, selftest
-from sandbox.base import Execution, SandboxUnavailableError
+from sandbox.base import UNSAFE, Execution, Limits, Program, SandboxUnavailableError
 from sandbox.choice import open_sandbox
 
-FINE = {
-    **{"CapEff": "0", "CapBnd": "0", "NoNewPrivs": "1", "Seccomp": "2", "uid 0": "False", "host folders": ""},
-    **dict.fromkeys(selftest._ATTEMPTS, "EPERM"),
-}
+FINE = {**selftest._EXACT, **{name: refusals[0] for name, refusals in selftest._ATTEMPTS.items()}}
+SPACES = {"pid": "pid:[2]", "net": "net:[2]"}
 
 
 @pytest.fixture
@@ -67,10 +65,18 @@ def test_an_unknown_machine_is_refused(monkeypatch, no_engine):
 
 @pytest.mark.parametrize("name", FINE)
 def test_each_missing_wall_is_named(name):
-    assert selftest.walls_missing(FINE) == []
+    seen = {**FINE, "namespaces": SPACES}
+    outside = {"pid": "pid:[1]", "net": "net:[1]"}
+    assert all(wall.holds for wall in selftest.walls_seen(seen, outside))
     for value in ("allowed", "3", None):
-        (hole,) = selftest.walls_missing({**FINE, name: value})
-        assert name in hole
+        (hole,) = (wall for wall in selftest.walls_seen({**seen, name: value}, outside) if not wall.holds)
+        assert name in hole.name
+
+
+@pytest.mark.parametrize("inside", [{"pid": "pid:[1]", "net": "net:[2]"}, {"pid": "pid:[2]"}, {}, None])
+def test_a_namespace_of_the_host_is_a_missing_wall(inside):
+    walls = selftest.walls_seen({**FINE, "namespaces": inside}, {"pid": "pid:[1]", "net": "net:[1]"})
+    assert [wall.name for wall in walls if not wall.holds] == ["namespaces shared with the host"]
 
 
 class Answers:
@@ -82,23 +88,62 @@ class Answers:
         self.executions = list(executions)
 
     def run(self, program, inputs, limits=None, *, cancelled=None):
-        return (self.executions.pop(0),)
+        return tuple(self.executions)
 
     def close(self):
         pass
 
 
+ENDS = ("timeout", "output_limit", "memory")
+
+
 @pytest.mark.parametrize(
-    ("probe", "bomb", "reason"),
+    ("probe", "ends", "reason"),
     [
-        (Execution(status="runtime_error", error="no python"), "memory", "no python"),
-        (Execution(status="completed", output="{}"), "memory", "CapEff"),
-        (Execution(status="completed", output="{}"), "completed", "a memory bomb ended as completed"),
+        (Execution(status="runtime_error", error="no python"), ENDS, "no python"),
+        (Execution(status="completed", output="{}"), ENDS, "CapEff"),
+        (Execution(status="completed", output="{}"), ("timeout", "output_limit", "completed"), "memory without end"),
+        (Execution(status="completed", output="{}"), ("completed", "output_limit", "memory"), "processor time without"),
+        (Execution(status="completed", output="{}"), ("timeout", "completed", "memory"), "output without end"),
     ],
 )
-def test_a_failed_self_test_runs_nothing(probe, bomb, reason):
+def test_a_failed_self_test_runs_nothing(probe, ends, reason):
     with pytest.raises(SandboxUnavailableError, match=reason):
-        selftest.self_test(Answers(probe, Execution(status=bomb)))
+        selftest.self_test(Answers(probe, *(Execution(status=end) for end in ends)))
+
+
+@pytest.mark.bubblewrap
+def test_what_was_proved_is_kept():
+    with open_sandbox("bubblewrap", workers=1) as sandbox:
+        assert {"descriptors of PID 1", "17 MB in /tmp", "200 processes"} <= {wall.name for wall in sandbox.walls}
+        assert all(wall.holds for wall in sandbox.walls)
+
+
+def test_running_without_a_sandbox_is_named_everywhere():
+    with open_sandbox(UNSAFE, workers=1) as sandbox:
+        assert sandbox.name == "unsafe-no-isolation"
+        assert "UNSAFE" in sandbox.notice
+        assert sandbox.walls == ()
+        good, bad = sandbox.run(Program(source="print(1 / int(input()))", mode="stdio"), ["1", "0"])
+        assert (good.status, good.output) == ("completed", "1.0\n")
+        assert bad.error.endswith("ZeroDivisionError: division by zero")
+        assert '"main.py"' in bad.error
+        (value,) = sandbox.run(Program(source="def f(x): return x", mode="function", entry_point="f"), ["[1]"])
+        assert value.output == "[1]"
+        assert (
+            sandbox.run(Program(source="while True: pass", mode="stdio"), [""], Limits(cpu_s=0.3))[0].status
+            == "timeout"
+        )
+        with pytest.raises(SandboxUnavailableError, match="no compiled languages"):
+            sandbox.run(Program(source="int main() {}", mode="stdio", language="c"), [""])
+
+
+def test_a_language_nobody_knows_is_the_callers_mistake():
+    with open_sandbox(UNSAFE, workers=1) as sandbox:
+        with pytest.raises(ValueError, match="no language 'cobol': known are python, c"):
+            sandbox.run(Program(source="x", mode="stdio", language="cobol"), [""])
+        with pytest.raises(ValueError, match="function mode is for Python"):
+            sandbox.run(Program(source="x", mode="function", entry_point="f", language="c"), [""])
 
 
 @pytest.mark.parametrize("address", ["tcp://10.0.0.1:2375", "http://localhost:2375", "ssh://host"])

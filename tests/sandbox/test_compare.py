@@ -6,7 +6,8 @@ from itertools import combinations
 
 import pytest
 
-from sandbox.compare import output_key, same_output
+from sandbox.base import Execution
+from sandbox.compare import output_key, same_output, verdict_of
 
 STDIO = [
     ("a\n", "a", True),
@@ -88,3 +89,17 @@ def test_hostile_texts_compare_without_harm(text):
     assert same_output("function", text, text)
     assert not same_output("function", text, "1")
     assert output_key("function", text) == text
+
+
+VERDICTS = [
+    ("completed", "3", "3", "passed"),
+    ("completed", "4", "3", "wrong_answer"),
+    ("completed", "4", None, "completed"),
+    *((status, "3", "3", status) for status in ("runtime_error", "timeout", "memory", "output_limit")),
+    *((status, "3", None, status) for status in ("runtime_error", "timeout", "memory", "output_limit")),
+]
+
+
+@pytest.mark.parametrize(("status", "output", "expected", "verdict"), VERDICTS)
+def test_golden_table_of_verdicts(status, output, expected, verdict):
+    assert verdict_of("stdio", Execution(status=status, output=output), expected) == verdict

@@ -16,8 +16,10 @@ import pytest
 
 from sandbox import container, image, seccomp
 from sandbox.base import Limits, Program, SandboxUnavailableError
-from sandbox.docker import OWNER_LABEL, Engine, is_dead, open_docker, owner, sweep
+from sandbox.choice import open_sandbox
+from sandbox.docker import Engine, open_docker
 from sandbox.inside import MB, RUNNER_ARGUMENTS, RUNNER_OPTIONS
+from sandbox.sweeping import OWNER_LABEL, is_dead, owner, sweep
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.docker
@@ -270,3 +272,37 @@ def test_a_second_run_beside_this_one_is_undisturbed(client):
         assert first.run(Program(source="print(1)", mode="stdio"), [""])[0].output == "1\n"
         first.close()
         assert second.run(Program(source="print(2)", mode="stdio"), [""])[0].output == "2\n"
+
+
+def test_one_setting_names_the_runtime_and_every_report_does_too(client):
+    with open_sandbox("auto", workers=1, runtime="runc") as sandbox:
+        assert sandbox.name == "docker+runc"
+        assert sandbox.notice.endswith("runtime runc)")
+        assert len(sandbox.walls) > 20
+        (box_id, *_) = boxes_of(client, os.getpid(), running=True)
+        assert client.api.inspect_container(box_id)["HostConfig"]["Runtime"] == "runc"
+
+
+@pytest.mark.parametrize("choice", ["auto", "docker"])
+def test_a_runtime_that_is_not_there_is_refused_not_replaced(choice):
+    with pytest.raises(SandboxUnavailableError, match="no runtime 'absent', only") as caught:
+        open_sandbox(choice, runtime="absent")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_container_that_was_made_too_late_is_removed_all_the_same(client, monkeypatch):
+    """The engine answers after we stopped waiting: the name was ours before, so the box can be found."""
+    engine = Engine(memory_mb=512)
+    before = set(boxes_of(client, os.getpid()))
+    create = docker.APIClient.create_container
+
+    def late(self, *arguments, **options):
+        create(self, *arguments, **options)
+        raise docker.errors.APIError("too late")
+
+    monkeypatch.setattr(docker.APIClient, "create_container", late)
+    with pytest.raises(SandboxUnavailableError, match="too late"):
+        engine.make()
+    assert set(boxes_of(client, os.getpid())) > before
+    engine.close()
+    assert set(boxes_of(client, os.getpid())) == before

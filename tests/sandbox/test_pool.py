@@ -12,11 +12,21 @@ import pytest
 
 from sandbox.base import Limits, Program, SandboxUnavailableError
 from sandbox.boxed import BoxedSandbox
+from sandbox.bubblewrap import Bubblewrap
 from sandbox.pool import Pool
 from sandbox.protocol import BoxDiedError, CancelledError, ask
 
 HEAD = struct.Struct(">II")
-GOOD = {"ended": "exit", "code": 0, "cpu_s": 0.1, "wall_s": 0.1, "peak_kb": 1, "oom_kills": 0, "dirty": False}
+GOOD = {
+    "ended": "exit",
+    "code": 0,
+    "cpu_s": 0.1,
+    "wall_s": 0.1,
+    "waited_s": 0,
+    "peak_kb": 1,
+    "oom_kills": 0,
+    "dirty": False,
+}
 
 
 def frame(header, body=b""):
@@ -176,7 +186,7 @@ def test_a_failing_maker_is_asked_again_next_time(box_of):
 
 def test_a_box_that_dies_once_is_replaced(box_of):
     replies = [lambda header: None, honest]
-    with BoxedSandbox("pipes", lambda: box_of(replies.pop(0) if replies else honest), workers=1) as sandbox:
+    with BoxedSandbox("pipes", lambda language: box_of(replies.pop(0) if replies else honest), workers=1) as sandbox:
         (execution,) = sandbox.run(Program(source="x", mode="stdio"), ["1"])
     assert (execution.status, execution.output) == ("completed", "ok")
 
@@ -189,7 +199,7 @@ def test_a_box_that_dies_twice_is_no_verdict(box_of, header):
         return frame({**header, "nonce": request["nonce"]}) if header else None
 
     with (
-        BoxedSandbox("pipes", lambda: box_of(reply), workers=1) as sandbox,
+        BoxedSandbox("pipes", lambda language: box_of(reply), workers=1) as sandbox,
         pytest.raises(SandboxUnavailableError, match="twice in a row"),
     ):
         sandbox.run(Program(source="x", mode="stdio"), ["1"])
@@ -198,7 +208,7 @@ def test_a_box_that_dies_twice_is_no_verdict(box_of, header):
 def test_a_dirty_box_is_thrown_away(box_of):
     made = []
 
-    def make():
+    def make(language):
         dirty = not made
         made.append(box_of(lambda header: frame({**GOOD, "nonce": header["nonce"], "sizes": [0, 0], "dirty": dirty})))
         return made[-1]
@@ -219,7 +229,7 @@ def test_no_more_programs_run_than_there_are_workers(box_of):
         running.pop()
         return honest(header)
 
-    with BoxedSandbox("pipes", lambda: box_of(reply), workers=2) as sandbox:
+    with BoxedSandbox("pipes", lambda language: box_of(reply), workers=2) as sandbox:
         threads = [
             threading.Thread(target=sandbox.run, args=(Program(source="x", mode="stdio"), ["1"])) for _ in range(6)
         ]
@@ -228,3 +238,80 @@ def test_no_more_programs_run_than_there_are_workers(box_of):
         for thread in threads:
             thread.join()
     assert max(most) == 2
+
+
+TIRED = {**GOOD, "ended": "deadline", "code": -9, "wall_s": 10, "sizes": [0, 0]}
+
+
+@pytest.mark.parametrize(
+    ("waited_s", "statuses", "asked"),
+    [(5.0, ["completed", "timeout", "completed"], 4), (0.1, ["timeout", "timeout", "completed"], 3)],
+    ids=["under-load-it-runs-again-once", "with-a-core-of-its-own-it-counts"],
+)
+def test_a_timeout_under_load_is_run_again_before_it_counts(box_of, waited_s, statuses, asked):
+    late = {**TIRED, "waited_s": waited_s}
+    good = {**GOOD, "sizes": [0, 0]}
+    headers = [late, good, late, good] if asked == 4 else [late, late, good]
+    seen = []
+
+    def reply(request):
+        seen.append(request["kind"])
+        return frame({**headers[len(seen) - 1], "nonce": request["nonce"]})
+
+    with BoxedSandbox("pipes", lambda language: box_of(reply), workers=1) as sandbox:
+        executions = sandbox.run(Program(source="x", mode="stdio"), ["1", "2", "3"])
+    assert [execution.status for execution in executions] == statuses
+    assert len(seen) == asked
+
+
+def parses(verdict):
+    """A runner that parses as told and runs everything well."""
+
+    def reply(request):
+        if request["kind"] == "parse":
+            if verdict is None:
+                return None
+            return frame({**GOOD, **verdict, "nonce": request["nonce"], "sizes": [0, 11]}, b"SyntaxError")
+        return honest(request)
+
+    return reply
+
+
+@pytest.mark.parametrize(
+    ("verdict", "status"),
+    [
+        ({"code": 1}, "runtime_error"),
+        ({"code": 0}, "completed"),
+        ({"code": -11}, "completed"),
+        ({"code": 1, "ended": "memory"}, "completed"),
+        ({"code": 1, "ended": "deadline"}, "completed"),
+        (None, "completed"),
+    ],
+    ids=["says-no", "says-yes", "crashes", "out-of-memory", "too-slow", "box-dies"],
+)
+def test_only_a_parser_that_says_no_spares_a_box(box_of, verdict, status):
+    with BoxedSandbox("pipes", lambda language: box_of(parses(verdict)), workers=1) as sandbox:
+        sandbox.parse_first()
+        one, two = sandbox.run(Program(source="x", mode="stdio"), ["1", "2"])
+        assert one.status == two.status == status
+        assert sandbox.run(Program(source="x\0", mode="stdio"), ["1"])[0].status == "completed"
+
+
+@pytest.mark.bubblewrap
+def test_a_program_that_cannot_parse_costs_no_box():
+    made = []
+    bubblewrap = Bubblewrap()
+
+    def make(language):
+        made.append(language.name)
+        return bubblewrap.make(language)
+
+    with BoxedSandbox("bubblewrap", make, workers=1, on_close=bubblewrap.close) as sandbox:
+        sandbox.parse_first()
+        for number in range(12):
+            (execution,) = sandbox.run(Program(source=f"x = {number}\ndef f(:", mode="stdio"), ["1"])
+            assert execution.status == "runtime_error"
+            assert execution.error.splitlines()[-1].startswith("SyntaxError")
+            assert 'File "main.py", line 2' in execution.error
+        assert len(made) <= 3
+        sandbox.run(Program(source="print(1)", mode="stdio"), ["1"])

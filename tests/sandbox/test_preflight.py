@@ -12,6 +12,7 @@ INFO = {
     "SwapLimit": True,
     "PidsLimit": True,
     "CpuCfsQuota": True,
+    "Runtimes": {"runc": {"path": "runc"}, "runsc": {"path": "/usr/bin/runsc"}},
     "SecurityOptions": ["name=seccomp,profile=default", "name=rootless"],
     "CgroupVersion": "2",
     "ServerVersion": "20.10.24",
@@ -44,6 +45,13 @@ def test_each_limit_must_be_enforced(field, value):
 def test_each_other_field_flipped_is_a_fault(info, version, address, fault):
     (found,) = engine_faults(info, version, address)
     assert fault in found
+
+
+def test_a_runtime_that_the_engine_does_not_know_is_a_fault():
+    assert engine_faults(INFO, "1.41", SOCKET, "runsc") == []
+    (fault,) = engine_faults(INFO, "1.41", SOCKET, "kata")
+    assert "no runtime 'kata', only runc, runsc" in fault
+    assert engine_notes(INFO, "runsc").endswith("runtime runsc")
 
 
 def test_an_empty_answer_passes_nothing():

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.runner import SCHEMA, wipe
+from sandbox.files import wipe
+from sandbox.languages import CALL_FUNCTION, PYTHON
+from sandbox.runner import SCHEMA
 
 ROOT = Path(__file__).parents[2]
 START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from sandbox.runner import main; main(sys.argv[1:])"
@@ -40,7 +42,10 @@ class PlainRunner:
             **{
                 "kind": "test",
                 "nonce": "n",
-                "entry_point": "",
+                "file": "main.py",
+                "command": PYTHON.run,
+                "value": False,
+                "environment": {},
                 "cpu_s": 5.0,
                 "wall_s": 20.0,
                 "source_bytes": len(source),
@@ -148,13 +153,16 @@ def test_the_end_is_the_programs_not_the_pipes(runner):
     assert (header["ended"], header["code"]) == ("exit", 0)
 
 
+CALL = {"command": (*CALL_FUNCTION, "f"), "value": True}
+
+
 def test_function_mode_returns_a_value_apart_from_the_output(runner):
-    _, pieces = runner.test("def f(x):\n  print('noise')\n  return (x, None)", b"[[1]]", entry_point="f")
+    _, pieces = runner.test("def f(x):\n  print('noise')\n  return (x, None)", b"[[1]]", **CALL)
     assert pieces[2] == b'{"tuple":[[1],null]}'
 
 
 def test_function_mode_hides_the_arguments_stream(runner):
-    _, pieces = runner.test("import sys\ndef f(x): return sys.stdin.read()", b"[1]", entry_point="f")
+    _, pieces = runner.test("import sys\ndef f(x): return sys.stdin.read()", b"[1]", **CALL)
     assert pieces[2] == b'""'
 
 
@@ -184,9 +192,18 @@ def test_what_cannot_be_wiped_is_called_dirty(runner):
 
 def test_hanging_up_ends_runner_and_program(tmp_path):
     plain = PlainRunner(tmp_path)
-    header = {"kind": "test", "nonce": "n", "entry_point": "", "cpu_s": 50.0, "wall_s": 60.0, "source_bytes": 0}
+    header = {
+        "kind": "test",
+        "nonce": "n",
+        "file": "main.py",
+        "command": PYTHON.run,
+        "value": False,
+        "cpu_s": 50.0,
+        "wall_s": 60.0,
+    }
     source = b"import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(60)"
-    header |= {"memory_bytes": 1 << 40, "output_bytes": 10, "nice": 0, "rlimits": {}, "source_bytes": len(source)}
+    header |= {"memory_bytes": 1 << 40, "output_bytes": 10, "nice": 0, "rlimits": {}}
+    header |= {"environment": {}, "source_bytes": len(source)}
     plain.send(header, source)
     deadline = time.monotonic() + 10
     while not (pid := (tmp_path / "pid").read_text() if (tmp_path / "pid").exists() else ""):

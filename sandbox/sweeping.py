@@ -1,0 +1,62 @@
+"""Whose containers are these? Each carries a label that names its process; those of dead ones are swept at the start.
+
+Limits: a process in a PID namespace that cannot be seen from here counts as living.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import docker
+from docker.errors import APIError, NotFound
+
+OWNER_LABEL = "atlas.sandbox.owner"
+
+
+def owner() -> str:
+    """Return what tells this process from every other one: machine start, PID namespace, process, its start."""
+    return " ".join((*_surroundings(), str(os.getpid()), _started_at(os.getpid())))
+
+
+def _surroundings() -> tuple[str, str]:
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return boot, str(Path("/proc/self/ns/pid").readlink())
+
+
+def _started_at(pid: int) -> str:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return text.rpartition(")")[2].split()[19]
+
+
+def is_dead(label: str) -> bool:
+    """Return whether the process that made a container has surely gone; one that cannot be seen from here lives."""
+    boot, space, pid, started = (label.split(" ") + [""] * 4)[:4]
+    here = _surroundings()
+    if boot != here[0]:
+        return True
+    return space == here[1] and pid.isdigit() and _started_at(int(pid)) != started
+
+
+def sweep(client: docker.DockerClient) -> int:
+    """Remove the containers of runs that are dead; return how many."""
+    found = client.api.containers(all=True, filters={"label": OWNER_LABEL})
+    dead = [str(entry["Id"]) for entry in found if is_dead(entry["Labels"][OWNER_LABEL])]
+    for box_id in dead:
+        remove(client, box_id)
+    return len(dead)
+
+
+def remove(client: docker.DockerClient, box_id: str) -> None:
+    """Remove a container that may be gone already."""
+    # 409: the engine is removing it at this moment.
+    try:
+        client.api.remove_container(box_id, force=True)
+    except NotFound:
+        return
+    except APIError as error:
+        if error.status_code != 409:
+            raise

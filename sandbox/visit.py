@@ -1,0 +1,146 @@
+"""One program's stay in its box, and the one box that only parses.
+
+Limits: a box belongs to one program; when it dies for reasons of its own the program gets one more, then none.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from sandbox.answers import compile_failure, execution_of, syntax_failure
+from sandbox.base import Execution, SandboxUnavailableError
+from sandbox.pool import Pool
+from sandbox.processes import STARVED_FACTOR
+from sandbox.protocol import Box, BoxDiedError, ask
+from sandbox.questions import Questions
+from sandbox.streams import STDERR_TAIL
+
+_SLACK_S = 15.0
+
+
+class Visit:
+    """One program's stay: its current box, and whether that box knows the program already."""
+
+    def __init__(self, pool: Pool, name: str, asked: Questions, cancelled: Callable[[], bool]) -> None:
+        self.cancelled = cancelled
+        self.has_been_alone = False
+        """Whether a timeout of this program has been run again alone, which is done once."""
+        self._pool = pool
+        self._name = name
+        self._asked = asked
+        self._box: Box | None = None
+
+    def test(self, stdin: bytes) -> Execution:
+        """Run one input; a box that dies for reasons of its own is replaced once.
+
+        Raises:
+            SandboxUnavailableError: it died twice, or no box can be made.
+            CancelledError: the caller gave up.
+        """
+        reason = ""
+        for _ in range(2):
+            try:
+                return self._once(stdin)
+            except BoxDiedError as death:
+                reason = str(death)
+                if self._box and self._box.died_of_memory():
+                    self.end()
+                    return Execution(status="memory", error="the kernel ended the whole box for lack of memory")
+                self.end()
+        raise SandboxUnavailableError(f"{self._name}: {reason}, twice in a row; run `atlas doctor`")
+
+    def _once(self, stdin: bytes) -> Execution:
+        source = b""
+        if self._box is None:
+            self._box = self._pool.take(self.cancelled)
+            source = self._asked.source
+            if self._asked.compile:
+                header, body = _question(self._box, self._asked.compile, source, b"", self.cancelled)
+                source = b""
+                if failure := compile_failure(self._asked.language, self._asked.compile, header, body):
+                    self.end()
+                    return failure
+        request = self._asked.test
+        header, body = _question(self._box, request, source, stdin, self.cancelled)
+        execution = execution_of(self._asked.language, request, header, body)
+        if header["dirty"]:
+            self.end()
+        return execution
+
+    def kill(self) -> None:
+        """Kill the box under the thread that uses it."""
+        if box := self._box:
+            box.kill()
+
+    def end(self) -> None:
+        """Give the box back for good."""
+        box, self._box = self._box, None
+        if box:
+            box.close()
+
+
+class Parser:
+    """A box that only parses, so that a program with a syntax error costs no box of its own.
+
+    Each text is parsed by a process of its own that runs nothing and is killed and wiped away like any test. A parser
+    that dies on a text has said nothing about it.
+    """
+
+    def __init__(self, pool: Pool, request: dict[str, Any]) -> None:
+        self._pool = pool
+        self._request = request
+        self._lock = threading.Lock()
+        self._box: Box | None = None
+
+    def failure(self, source: bytes, cancelled: Callable[[], bool]) -> Execution | None:
+        """Return what a program that cannot be parsed does on every test, or None when it has to be run.
+
+        Raises:
+            SandboxUnavailableError: no box can be made.
+            CancelledError: the caller gave up.
+        """
+        # Python reads a file up to its first zero byte, but refuses a text that has one.
+        if b"\0" in source:
+            return None
+        with self._lock:
+            self._box = self._box or self._pool.take(cancelled)
+            try:
+                header, body = _question(self._box, self._request, source, b"", cancelled)
+                failure = syntax_failure(self._request, header, body)
+            except BoxDiedError:
+                self._end()
+                return None
+            except BaseException:
+                self._end()
+                raise
+            if header["dirty"]:
+                self._end()
+            return failure
+
+    def close(self) -> None:
+        """End the box; whoever waits for it finds the end."""
+        if box := self._box:
+            box.kill()
+        with self._lock:
+            self._end()
+
+    def _end(self) -> None:
+        box, self._box = self._box, None
+        if box:
+            box.close()
+
+
+def _question(
+    box: Box, request: dict[str, Any], source: bytes, stdin: bytes, cancelled: Callable[[], bool]
+) -> tuple[dict[str, Any], bytes]:
+    box.reserve(request["memory_bytes"])
+    return ask(
+        box,
+        request | {"source_bytes": len(source)},
+        source + stdin,
+        wait_s=STARVED_FACTOR * request["wall_s"] + _SLACK_S,
+        max_body=2 * request["output_bytes"] + STDERR_TAIL,
+        cancelled=cancelled,
+    )
