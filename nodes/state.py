@@ -205,6 +205,7 @@ class Cost:
     thinking_tokens: int = 0
     prompt_tokens: int = 0
     seconds: float = 0.0
+    """In the model by its own account, so that waiting slots add up to no more than it worked; in the sandbox, wall."""
     sandbox_seconds: float = 0.0
     programs_run: int = 0
 
