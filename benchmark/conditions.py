@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 
 from benchmark.pool import name_of
-from nodes.settings import PolicyName, Settings
+from nodes.settings import ONLY_FOR_REPORTS, PolicyName, Settings
 
 MANY_PROGRAMS = 10_000
 PLAIN_SAMPLES = 8
@@ -45,7 +45,8 @@ class Condition:
 
     def digest(self, base: Settings) -> str:
         """Return a name for the condition under these settings."""
-        return name_of(asdict(self), asdict(base))[:12]
+        searching = {name: value for name, value in asdict(base).items() if name not in ONLY_FOR_REPORTS}
+        return name_of(asdict(self), searching)[:12]
 
 
 _CONDITIONS = (

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from benchmark.conditions import CONDITIONS
 from benchmark.grader import NO_PROGRAM, Verdict
 from benchmark.runs import Run
 from benchmark.statistics import (
@@ -194,3 +195,37 @@ def _confirmed_keys(state: SolveState) -> dict[str, str]:
     total = len(state.problem.tests)
     trusted = [program for program in programs if total and public_passed(state, program, outcomes) == total]
     return confirmed_tests(state, trusted, outcomes)
+
+
+def single_shot(results: Mapping[str, Sequence[Graded]], condition: str) -> list[bool]:
+    """Return whether one plain sample alone is right, by task: the baseline's where it was run, else the first."""
+    if "baseline" in results:
+        return [graded.right for graded in results["baseline"]]
+    return [_first_plain(graded) for graded in results[condition]]
+
+
+def _first_plain(graded: Graded) -> bool:
+    plain = [c for c in graded.run.state.candidates if c.origin == "plain"]
+    return bool(plain) and graded.is_right(min(plain, key=lambda c: c.index).code)
+
+
+def efficiency(single: Sequence[bool], graded: Sequence[Graded]) -> Estimate | None:
+    """Return (selected - single) / (oracle - single) with its bootstrap interval: how much of the headroom was used.
+
+    None when no other candidate than the single shot is right on any task.
+    """
+    gained = [float(g.right) - float(one) for one, g in zip(single, graded, strict=True)]
+    headroom = [float(g.right_somewhere) - float(one) for one, g in zip(single, graded, strict=True)]
+    return bootstrap_ratio(gained, headroom)
+
+
+def drawn_alike(condition: str) -> int:
+    """Return how many independent plain samples a condition draws for every task; 0 when it is no such condition."""
+    known = CONDITIONS.get(condition)
+    return known.programs if known is not None and known.policy == "resample" and not known.spends_like else 0
+
+
+def single_share(results: Mapping[str, Sequence[Graded]], condition: str) -> Estimate | None:
+    """Return single-shot pass@1 with Wilson's interval."""
+    single = single_shot(results, condition)
+    return wilson(sum(single), len(single))

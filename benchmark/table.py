@@ -22,8 +22,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from benchmark.conditions import CONDITIONS, ConditionError
+from benchmark.energy import metered
 from benchmark.grader import GradeBook, Grading, grade_all, sheets_of
 from benchmark.markdown import write_tables
+from benchmark.measurement import record, verdicts_beside
 from benchmark.measures import Graded
 from benchmark.processes import OnProgress
 from benchmark.provenance import code_digest, commit, cores
@@ -52,12 +54,13 @@ def measure(search: Search, source: TaskSource, jobs: int) -> str:
     """
     began = time.monotonic()
     sheets = sheets_of(source)
-    with _bar("searching") as on_progress:
+    with _bar("searching") as on_progress, metered() as metering:
         searcher = run_all(search, sheets, jobs, on_progress)
     searched = time.monotonic()
     grading = _grading(search, searcher, source)
     with _bar("grading") as on_progress:
         keys = grade_all(grading, [sheet.name for sheet in sheets], jobs, on_progress)
+    record(grading, searcher, sheets, keys, jobs=jobs, power=metering.power)
     results = collect(grading, sheets, keys)
     minutes = f"{(searched - began) / 60:.1f} to search, {(time.monotonic() - searched) / 60:.1f} to grade"
     head = [
@@ -97,7 +100,7 @@ def _grading(search: Search, searcher: Searcher, source: TaskSource) -> Grading:
     runs = Path(search.runs)
     return Grading(
         runs=search.runs,
-        verdicts=str(runs.with_name(f"{runs.stem}.verdicts{runs.suffix}")),
+        verdicts=str(verdicts_beside(runs)),
         source=source,
         selection=searcher.selection,
         settings=search.settings,

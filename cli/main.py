@@ -147,6 +147,42 @@ def doctor() -> None:
     raise typer.Exit(run_doctor())
 
 
+@app.command()
+def report(
+    runs: Annotated[
+        list[str] | None, typer.Argument(metavar="RUN...", help="Files of runs, as a benchmark wrote them.")
+    ] = None,
+    import_atlas: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="Report the public ATLAS's outcomes by task instead.")
+    ] = None,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE.html", help="Where the page goes.")] = Path(
+        "report.html"
+    ),
+    traces: Annotated[int, typer.Option(min=0, help="Most tasks with a full trace in the page.")] = 300,
+    lens: Annotated[Path | None, typer.Option(metavar="JSON", help="Show what `atlas lens fit` found, too.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Settings file; otherwise ./atlas.toml if there is one.")] = None,
+) -> None:
+    r"""Turn stored runs into one HTML page that opens offline, and Markdown and CSV beside it.
+
+    Four numbers per condition with their intervals, paired differences, how often `verified` was right, calibration,
+    accuracy against tokens, cost. A number leads to the tasks behind it, a task to its plans, programs and tests.
+
+    \b
+    atlas report runs/embedded.sqlite -o report.html
+    atlas report runs/a.sqlite runs/b.sqlite          several measurements in one page
+    atlas report --import-atlas atlas_outcomes.csv    what the public ATLAS's verdicts really say
+
+    FILE.csv holds every number, FILE.tasks.csv one line per task and condition. price_per_kwh, watts and api_prices
+    come from the settings.
+    """
+    from cli.report_command import ReportOptions, run_report
+
+    options = ReportOptions(
+        runs=runs or (), import_atlas=import_atlas, output=output, traces=traces, lens=lens, config=config
+    )
+    raise typer.Exit(run_report(options))
+
+
 def main() -> None:
     """Run the command line."""
     app()

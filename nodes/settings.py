@@ -13,6 +13,8 @@ PolicyName = Literal["baseline", "phase1", "phase1_2", "phase1_3", "full", "adap
 SandboxName = Literal["auto", "docker", "bubblewrap", "unsafe-no-isolation"]
 KvTypeName = Literal["f16", "q8_0", "q4_0"]
 SwitchName = Literal["auto", "on", "off"]
+ONLY_FOR_REPORTS = ("price_per_kwh", "watts", "api_prices")
+"""Settings that no search reads: stored runs stay good when they change."""
 
 _RANGES: dict[str, tuple[float, float]] = {
     **{name: (1, inf) for name in ("k", "max_rounds", "max_programs", "verified_tests", "test_generations")},
@@ -29,6 +31,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "temperature": (0, 2),
     "top_p": (0.001, 1),
     "min_p": (0, 0.999),
+    "price_per_kwh": (0, inf),
+    "watts": (0, inf),
 }
 """Least and most of every number, both allowed."""
 
@@ -115,6 +119,13 @@ class Settings:
     """Ask a person before an answer is released."""
     log_file: str = ""
     """Where JSON lines go, one event per box; empty: nowhere."""
+
+    price_per_kwh: float = 0.30
+    """What a kilowatt-hour costs; only reports use it."""
+    watts: float = 0.0
+    """Power of the machine while it searches, where no meter says it; 0: a guess by its cores."""
+    api_prices: str = ""
+    """`name PROMPT/GENERATED, ...`: prices of remote models per million tokens."""
 
     def __post_init__(self) -> None:
         """Refuse values that can have no meaning.

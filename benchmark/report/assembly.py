@@ -1,0 +1,142 @@
+"""Put a report together: the sections of each measurement, the sets behind the numbers, the traces of the tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+
+from benchmark.measurement import Power
+from benchmark.measures import Graded
+from benchmark.provenance import commit
+from benchmark.report.confidence import confidence
+from benchmark.report.costs import accuracy_and_tokens, boxes, cost
+from benchmark.report.document import Document, Section
+from benchmark.report.numbers import by_tag, differences, four_numbers, verified
+from benchmark.report.sets import SetBook
+from benchmark.report.stored import Measured
+from benchmark.report.traces import TaskTrace, is_private, task_trace
+from benchmark.spending import Price
+
+_PRIVATE = "The authors of this data set ask that it is not published: its texts are withheld."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a reader may choose."""
+
+    price: Price
+    power: Power
+    """For measurements that metered none."""
+    traces: int = 300
+    """Most tasks with a full trace."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """A report, ready to be written."""
+
+    document: Document
+    traces: tuple[TaskTrace, ...]
+    results: Mapping[str, Mapping[str, Sequence[Graded]]]
+    """Graded runs by measurement and condition."""
+
+
+def make_report(measured: Sequence[Measured], terms: Terms) -> Report:
+    """Return the report on some measurements, each with sections of its own."""
+    sections: list[Section] = []
+    facts: list[tuple[str, str]] = []
+    books = []
+    for index, one in enumerate(measured, start=1):
+        book = SetBook(f"m{index}", [sheet.name for sheet in one.sheets])
+        prefix = f"{one.name}: " if len(measured) > 1 else ""
+        facts += [(f"{prefix}{name}", value) for name, value in facts_of(one)]
+        sections += [_named(section, prefix) for section in _sections(one, book, terms)]
+        books.append(book)
+    traces = _traces(measured, books, terms.traces)
+    document = Document(
+        title=f"ATLAS: {', '.join(one.measurement.data if one.measurement else one.name for one in measured)}",
+        facts=(*facts, *_made(measured, len(traces))),
+        warnings=_warnings(measured),
+        sections=tuple(section for section in sections if section.tables or section.figures),
+        sets=tuple(one for book in books for one in book.sets),
+        task_names={anchor: name for book in books for name, anchor in book.anchors.items()},
+    )
+    return Report(document=document, traces=traces, results={one.name: one.results for one in measured})
+
+
+def _sections(one: Measured, book: SetBook, terms: Terms) -> list[Section]:
+    jobs = one.measurement.jobs if one.measurement else 1
+    power = (one.measurement.power if one.measurement else None) or terms.power
+    return [
+        four_numbers(one.results, book),
+        differences(one.results, book),
+        by_tag(one.results, book),
+        verified(one.results, book),
+        confidence(one.results, book),
+        accuracy_and_tokens(one.results, book),
+        boxes(one.results, book),
+        cost(one.results, book, power, jobs, terms.price),
+    ]
+
+
+def _named(section: Section, prefix: str) -> Section:
+    return replace(section, title=f"{prefix}{section.title}")
+
+
+def facts_of(one: Measured) -> list[tuple[str, str]]:
+    """Return what was measured and how."""
+    made = one.measurement
+    known = [
+        ("data", made.data if made else "not recorded"),
+        ("tasks", f"{len(one.sheets)}, data-set hash {one.data_hash}"),
+        ("model", f"{one.model or 'name not recorded'}, fingerprint {one.selection.model}"),
+        ("code", f"commit {made.commit if made else 'not recorded'}, search {one.selection.code}"),
+    ]
+    if made:
+        settings = ", ".join(f"{name} {value}" for name, value in asdict(made.settings).items() if value != "")
+        known += [
+            ("settings", settings),
+            ("machine", f"{made.cores} cores, {made.jobs} search processes, sandbox {made.sandbox}"),
+            ("ended", made.ended),
+        ]
+    else:
+        sandbox = next((g.run.state.answer.sandbox for g in next(iter(one.results.values())) if g.run.state.answer), "")
+        known.append(
+            ("settings", "not recorded; by digest: " + ", ".join(f"{n} {d}" for n, d in one.selection.digests))
+        )
+        known.append(("sandbox", sandbox))
+    return known
+
+
+def _made(measured: Sequence[Measured], traces: int) -> list[tuple[str, str]]:
+    whole = sum(len(one.sheets) for one in measured)
+    return [
+        ("report", f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, code {commit()}"),
+        ("traces", f"{traces} of {whole} tasks" + ("" if traces == whole else "; more with --traces N")),
+    ]
+
+
+def _warnings(measured: Sequence[Measured]) -> tuple[str, ...]:
+    lines = [
+        f"{one.name}: {one.unfinished} tasks are left out, since a run or a verdict is missing; the same benchmark "
+        "command goes on with them."
+        for one in measured
+        if one.unfinished
+    ]
+    private = any(is_private(sheet.name, sheet.tags) for one in measured for sheet in one.sheets)
+    return (
+        (*lines, "The authors of this data set ask that it is not published: its texts are withheld.")
+        if private
+        else tuple(lines)
+    )
+
+
+def _traces(measured: Sequence[Measured], books: Sequence[SetBook], most: int) -> tuple[TaskTrace, ...]:
+    made: list[TaskTrace] = []
+    for one, book in zip(measured, books, strict=True):
+        for index, sheet in enumerate(one.sheets):
+            if len(made) < most:
+                graded = {name: runs[index] for name, runs in one.results.items()}
+                made.append(task_trace(book.anchors[sheet.name], graded))
+    return tuple(made)
