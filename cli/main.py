@@ -183,6 +183,22 @@ def report(
     raise typer.Exit(run_report(options))
 
 
+@app.command()
+def compare(
+    first: Annotated[str, typer.Argument(metavar="A", help="A file of runs, or FILE:CONDITION.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
+) -> None:
+    r"""Compare two runs on the tasks that both have: the paired difference with its interval, and what was set apart.
+
+    \b
+    atlas compare runs/before.sqlite runs/after.sqlite
+    atlas compare runs/a.sqlite:adaptive runs/a.sqlite:full
+    """
+    from cli.compare import run_compare
+
+    raise typer.Exit(run_compare(first, second))
+
+
 def main() -> None:
     """Run the command line."""
     app()

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from benchmark.measurement import Power
 from benchmark.measures import Graded
 from benchmark.provenance import commit
+from benchmark.report.choosing import choosing
 from benchmark.report.confidence import confidence
 from benchmark.report.costs import accuracy_and_tokens, boxes, cost
 from benchmark.report.document import Document, Section
@@ -74,6 +75,7 @@ def _sections(one: Measured, book: SetBook, terms: Terms) -> list[Section]:
         by_tag(one.results, book),
         verified(one.results, book),
         confidence(one.results, book),
+        choosing(one.results, book),
         accuracy_and_tokens(one.results, book),
         boxes(one.results, book),
         cost(one.results, book, power, jobs, terms.price),

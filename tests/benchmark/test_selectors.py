@@ -1,0 +1,116 @@
+"""Selectors on stored runs, without a model, on programs whose behaviour is plain to see."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmark.grader import Verdict
+from benchmark.measures import Graded
+from benchmark.pool import Spent
+from benchmark.runs import Run
+from benchmark.selectors import KS, RULE, SELECTORS, gain, is_mixed, kept, reevaluate
+from benchmark.task import Sheet
+from nodes.judging import expected_key
+from nodes.problem_text import read_problem
+from nodes.state import Candidate, Outcome, SelfTest, SolveState, content_id
+
+PROBLEM = read_problem("Write a function `f(x)` that returns x + 1.\n\n>>> f(1)\n2")
+# What each program gives on the example 1 and on the self-test 5; `good` alone is right.
+GIVES = {"good": ("2", "6"), "also good": ("2", "6"), "close": ("2", "7"), "bad": ("9", "9"), "worse": ("9", "9")}
+
+
+def outcome(code, given, output, expected=""):
+    status = "completed" if not expected else "passed" if output == expected else "wrong_answer"
+    return Outcome(
+        program_id=content_id(code),
+        input_id=content_id(given),
+        status=status,
+        output=output,
+        output_key=expected_key("function", output),
+    )
+
+
+def a_run(codes, name="t", confidence=(), votes=(("7", 1.0),)):
+    surest = dict(enumerate(confidence))
+    return Graded(
+        sheet=Sheet(name=name, problem=PROBLEM),
+        run=Run(
+            state=SolveState(
+                problem=PROBLEM,
+                candidates=tuple(
+                    Candidate(id=f"c{i}", index=i, code=code, confidence=surest.get(i)) for i, code in enumerate(codes)
+                ),
+                self_tests=(SelfTest(input="5", votes=votes),),
+                outcomes=tuple(
+                    one
+                    for code in dict.fromkeys(codes)
+                    for one in (outcome(code, "1", GIVES[code][0], "2"), outcome(code, "5", GIVES[code][1]))
+                ),
+            ),
+            seconds=1.0,
+            wall_s=1.0,
+            spent=Spent(),
+        ),
+        verdicts={content_id(code): Verdict(right="good" in code, status="passed") for code in GIVES},
+        truths={},
+    )
+
+
+def chosen(graded, name, k=8):
+    choice = kept(graded, k)
+    return SELECTORS[name](choice).code
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("first", "bad"),
+        ("token confidence", "worse"),
+        ("largest cluster", "bad"),
+        ("first that passes the examples", "close"),
+        (RULE, "good"),
+        ("agreement with self-tests (CodeT)", "close"),
+    ],
+)
+def test_each_selector_follows_its_rule(name, code):
+    graded = a_run(["bad", "close", "good", "worse", "also good", "bad", "bad"], confidence=(0.1, 0.2, 0.3, 0.9))
+    assert chosen(graded, name) == code
+
+
+def test_confirmed_tests_come_first_where_the_search_chooses():
+    assert chosen(a_run(["close", "good", "good"], votes=(("6", 1.0),)), "evidence, plain Lens") == "good"
+
+
+def test_only_the_first_programs_count():
+    graded = a_run(["close", "good", "also good"])
+    assert [chosen(graded, RULE, k) for k in (1, 2, 3)] == ["close", "close", "good"]
+
+
+def test_random_is_an_expectation_and_oracle_a_ceiling():
+    graded = [a_run(["bad", "good", "bad", "worse"]), a_run([], name="none")]
+    found = {(one.selector, one.k): one for one in reevaluate(graded)}
+    assert found["random", 4].right == (0.25, 0.0)
+    assert found["oracle", 2].right == (1.0, 0.0)
+    assert found[RULE, 8].right == (1.0, 0.0)
+    assert {k for _, k in found} == set(KS)
+
+
+def test_a_gain_carries_its_interval():
+    graded = [a_run(["close", "good", "also good"], name=str(i)) for i in range(6)]
+    found = {one.selector: one for one in reevaluate(graded, ks=(3,))}
+    made = gain(found[RULE], found["first"])
+    assert (made.value, made.low, made.high) == (1.0, 1.0, 1.0)
+
+
+def test_a_program_that_never_ran_is_chosen_last():
+    graded = a_run(["good", "bad"])
+    bare = Candidate(id="x", index=-1, code="never ran")
+    state = graded.run.state
+    object.__setattr__(state, "candidates", (bare, *state.candidates))
+    assert chosen(graded, RULE) == "good"
+
+
+def test_mixed_tasks_are_those_where_a_choice_matters():
+    assert is_mixed(a_run(["bad", "good"]))
+    assert not is_mixed(a_run(["bad", "good"]), k=1)
+    assert not is_mixed(a_run(["good", "also good"]))
