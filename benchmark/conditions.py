@@ -8,6 +8,7 @@ problem, which unbiased pass@k needs.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 from benchmark.pool import name_of
 from nodes.settings import ONLY_FOR_REPORTS, PolicyName, Settings
@@ -44,9 +45,14 @@ class Condition:
         )
 
     def digest(self, base: Settings) -> str:
-        """Return a name for the condition under these settings."""
+        """Return a name for the condition under these settings, the weights of a learned Lens included.
+
+        Raises:
+            OSError: the file of the Lens cannot be read.
+        """
         searching = {name: value for name, value in asdict(base).items() if name not in ONLY_FOR_REPORTS}
-        return name_of(asdict(self), searching)[:12]
+        lens = [Path(base.lens_file).expanduser().read_text(encoding="utf-8")] if base.lens_file else []
+        return name_of(asdict(self), searching, *lens)[:12]
 
 
 _CONDITIONS = (

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from benchmark.measures import Graded
 from benchmark.statistics import Estimate, bootstrap_mean, paired_difference, wilson
 from nodes.evidence import outcomes_by_pair, weigh
+from nodes.learned_lens import LearnedLens
 from nodes.state import Candidate, Evidence, SolveState, content_id
 
 KS = tuple(range(1, 9))
@@ -49,14 +50,20 @@ class Selected:
     """Of each task; 0 or 1, or an expectation."""
 
 
-def kept(graded: Graded, k: int) -> Choice | None:
-    """Return what a search with its first k programs would know; None when it wrote none."""
+def kept(graded: Graded, k: int | None = None, lens: LearnedLens | None = None) -> Choice | None:
+    """Return what a search with its first k programs would know; None when it wrote none.
+
+    Args:
+        graded: the run.
+        k: all programs, when not given.
+        lens: makes the posterior instead of the hand-set constants.
+    """
     state = graded.run.state
     candidates = tuple(sorted(state.candidates, key=lambda c: c.index)[:k])
     if not candidates:
         return None
     shorter = replace(state, candidates=candidates)
-    evidence = {item.candidate_id: item for item in weigh(shorter)}
+    evidence = {item.candidate_id: item for item in weigh(shorter, lens)}
     return Choice(state=replace(shorter, evidence=tuple(evidence.values())), candidates=candidates, evidence=evidence)
 
 
@@ -99,15 +106,14 @@ def token_confidence(choice: Choice) -> Candidate:
 
 
 def plain_lens(choice: Choice) -> Candidate:
-    """Return what the search chooses: examples, anchors, confirmed tests, the plain posterior, agreement."""
+    """Return what the search chooses: anchors, examples, confirmed tests, the posterior, the earlier one."""
     return _best(
         choice,
         lambda item: (
-            item.public_passed,
             not item.regressed,
+            item.public_passed,
             item.confirmed_passed,
             item.posterior,
-            item.agreement,
         ),
     )
 

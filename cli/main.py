@@ -159,7 +159,9 @@ def report(
         "report.html"
     ),
     traces: Annotated[int, typer.Option(min=0, help="Most tasks with a full trace in the page.")] = 300,
-    lens: Annotated[Path | None, typer.Option(metavar="JSON", help="Show what `atlas lens fit` found, too.")] = None,
+    lens: Annotated[
+        Path | None, typer.Option(metavar="JSON", help="Judge these weights of `atlas lens fit` on the runs, too.")
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="Settings file; otherwise ./atlas.toml if there is one.")] = None,
 ) -> None:
     r"""Turn stored runs into one HTML page that opens offline, and Markdown and CSV beside it.
@@ -197,6 +199,43 @@ def compare(
     from cli.compare import run_compare
 
     raise typer.Exit(run_compare(first, second))
+
+
+lens_app = typer.Typer(no_args_is_help=True, help="Fit P(correct) to a model's stored runs, and judge it.")
+app.add_typer(lens_app, name="lens")
+
+
+@lens_app.command("fit")
+def lens_fit(
+    runs: Annotated[str, typer.Argument(metavar="RUN", help="A file of graded runs.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE.json", help="Where the weights go.")] = Path(
+        "lens.json"
+    ),
+    condition: Annotated[str, typer.Option(help="Whose programs; adaptive where it was run.")] = "",
+    folds: Annotated[int, typer.Option(min=2, help="Parts that are held out in turn, split by problem.")] = 5,
+    seed: Annotated[int, typer.Option(help="Of the split.")] = 0,
+) -> None:
+    """Fit weights for P(correct) to graded runs and say what they are worth on problems that were held out.
+
+    The file names the model. Set lens_file to it: a search with this model then routes and chooses by it, but only if
+    its held-out gain over the largest example-passing cluster has an interval above zero. lens_threshold makes answers
+    below it count as not verified.
+    """
+    from cli.lens import run_fit
+
+    raise typer.Exit(run_fit(runs, output, condition, folds, seed))
+
+
+@lens_app.command("eval")
+def lens_eval(
+    lens: Annotated[Path, typer.Argument(metavar="FILE.json", help="Weights of `atlas lens fit`.")],
+    runs: Annotated[str, typer.Argument(metavar="RUN", help="Graded runs of the same model on other problems.")],
+    condition: Annotated[str, typer.Option(help="Whose programs; adaptive where it was run.")] = "",
+) -> None:
+    """Judge weights on runs of problems that they were not fitted on."""
+    from cli.lens import run_eval
+
+    raise typer.Exit(run_eval(lens, runs, condition))
 
 
 def main() -> None:

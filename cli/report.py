@@ -57,7 +57,7 @@ def as_json(answer: Answer, settings: Settings, error: str | None) -> str:
         "code": answer.code,
         "reason": answer.reason,
         "confidence": answer.confidence,
-        "calibrated": False,
+        "calibrated": answer.calibrated,
         "evidence": list(answer.evidence),
         "stop": answer.stop,
         "approved": answer.approved,
@@ -101,7 +101,7 @@ def _lines(answer: Answer) -> list[Text]:
             ("verified" if answer.verified else "not verified", style if answer.code else "bold red"),
             f": {printable(answer.reason)}",
         ),
-        Text(f"confidence: {answer.confidence:.2f} (uncalibrated)"),
+        Text(f"confidence: {answer.confidence:.2f} ({'' if answer.calibrated else 'un'}calibrated)"),
         *(Text(f"evidence: {printable(line)}") for line in answer.evidence),
         Text(f"stopped because {STOPS.get(answer.stop, answer.stop)}"),
         Text(

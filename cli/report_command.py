@@ -12,6 +12,7 @@ from benchmark.report.stored import ReportError
 from cli.exits import Exit, one_line, wants_tracebacks
 from cli.printable import printable
 from graphs.configuration import SettingsError, load_settings
+from nodes.learned_lens import LearnedLens, LensError, from_text
 from nodes.settings import Settings
 
 
@@ -85,7 +86,8 @@ def _reported(options: ReportOptions, settings: Settings) -> Mapping[str, str]:
     from benchmark.spending import Price, api_prices
 
     price = Price(per_kwh=settings.price_per_kwh, apis=api_prices(settings.api_prices))
-    terms = Terms(price=price, power=estimated(settings.watts, cores()), traces=options.traces)
+    lens = open_weights(options.lens) if options.lens else None
+    terms = Terms(price=price, power=estimated(settings.watts, cores()), traces=options.traces, lens=lens)
     measured = [load_measured(file) for file in dict.fromkeys(options.runs)]
     _say(f"computing on {sum(len(one.sheets) for one in measured)} tasks")
     report = make_report(measured, terms)
@@ -98,9 +100,21 @@ def _reported(options: ReportOptions, settings: Settings) -> Mapping[str, str]:
     }
 
 
+def open_weights(path: Path) -> LearnedLens:
+    """Return the Lens of a file.
+
+    Raises:
+        LensError: it is none, with the file's name.
+        OSError: it cannot be read.
+    """
+    try:
+        return from_text(path.read_text(encoding="utf-8"))
+    except (LensError, UnicodeDecodeError) as error:
+        raise LensError(f"{path} {error}") from error
+
+
 def _imported(path: Path) -> Mapping[str, str]:
     from benchmark.report.public_atlas import imported
-
     from benchmark.report.writing import as_csv, as_html, as_markdown
 
     document = imported(path)

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from graphs.configuration import SettingsError
 from graphs.policies import POLICIES
 from inference.base import Model, ModelError
 from nodes.context import Context
+from nodes.learned_lens import LearnedLens, LensError, from_text
 from nodes.settings import Settings
 from sandbox.base import Sandbox
 
@@ -122,7 +124,31 @@ def open_box(settings: Settings) -> Sandbox:
 def context_for(
     settings: Settings, model: Model, sandbox: Sandbox, cancelled: Callable[[], bool] = lambda: False
 ) -> Context:
-    """Return the context of one run under the policy that the settings name."""
+    """Return the context of one run under the policy that the settings name.
+
+    Raises:
+        SettingsError: the file of the Lens cannot be read, is none, or is of another model.
+    """
     return Context(
-        model=model, sandbox=sandbox, policy=POLICIES[settings.policy], settings=settings, cancelled=cancelled
+        model=model,
+        sandbox=sandbox,
+        policy=POLICIES[settings.policy],
+        settings=settings,
+        cancelled=cancelled,
+        lens=open_lens(settings.lens_file, model.fingerprint) if settings.lens_file else None,
     )
+
+
+def open_lens(file: str, fingerprint: str) -> LearnedLens:
+    """Return the learned Lens of a file.
+
+    Raises:
+        SettingsError: it cannot be read, is none, or is of another model than the one with this fingerprint.
+    """
+    try:
+        lens = from_text(Path(file).expanduser().read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, LensError) as error:
+        raise SettingsError(f"lens_file: {file} {error}") from error
+    if lens.model != fingerprint:
+        raise SettingsError(f"lens_file: {file} was fitted for another model; run `atlas lens fit` on runs of this one")
+    return lens

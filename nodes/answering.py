@@ -34,6 +34,14 @@ def verification(state: SolveState, context: Context) -> tuple[bool, str]:
     item = next((e for e in state.evidence if chosen and e.candidate_id == chosen.id), None)
     if chosen is None or item is None:
         return False, "no program was written" if chosen is None else "the program was not run on any test"
+    verified, reason = _checked(state, context, item)
+    if verified and item.posterior < context.settings.lens_threshold:
+        return False, f"the Lens abstains: its P(correct), {item.posterior:.2f}, is below lens_threshold"
+    return verified, reason
+
+
+def _checked(state: SolveState, context: Context, item: Evidence) -> tuple[bool, str]:
+    """Return whether a program passes all that is known and has no rival, and the reason in words."""
     if not item.public_total:
         return False, "no examples were found in the problem to check against"
     if state.problem.also_called:
@@ -48,10 +56,7 @@ def verification(state: SolveState, context: Context) -> tuple[bool, str]:
     rival = _heaviest_rival(state, item)
     if rival >= RIVAL * item.cluster_weight:
         return False, f"{rival} programs that also pass the examples behave differently from its {item.cluster_weight}"
-    return (
-        True,
-        f"passes {item.public_total} examples and {item.confirmed_total} confirmed self-tests; no rival",
-    )
+    return True, f"passes {item.public_total} examples and {item.confirmed_total} confirmed self-tests; no rival"
 
 
 def _heaviest_rival(state: SolveState, item: Evidence) -> int:
@@ -77,6 +82,7 @@ def best_answer(state: SolveState, context: Context, stop: StopReason) -> Answer
         seconds=round(context.seconds_spent(state), 3),
         sandbox=context.sandbox.name,
         model=context.model.name,
+        calibrated=context.lens_in_force is not None,
     )
 
 

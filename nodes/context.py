@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from inference.base import Model
+from nodes.learned_lens import LearnedLens
 from nodes.settings import PolicyName, Settings
 from nodes.state import Move, SolveState
 from sandbox.base import Limits, Sandbox
@@ -50,6 +51,13 @@ class Context:
     settings: Settings = Settings()
     cancelled: Callable[[], bool] = lambda: False
     """Polled by the model and the sandbox; True ends the search with what it has."""
+    lens: LearnedLens | None = None
+    """Of the model's file, where one was fitted."""
+
+    @property
+    def lens_in_force(self) -> LearnedLens | None:
+        """The learned Lens, if it chose better than the plain rule on problems that it was not fitted on."""
+        return self.lens if self.lens is not None and self.lens.is_better else None
 
     paused_s: float = 0.0
     """Seconds in which the run stood still, stored between two processes; they are not charged."""

@@ -13,7 +13,8 @@ from dataclasses import replace
 from statistics import mean, pstdev
 
 from nodes.judging import expected_key
-from nodes.lens import knowledge, passes_everything, posterior
+from nodes.learned_lens import LearnedLens
+from nodes.lens import features_of, knowledge, passes_everything, posterior
 from nodes.state import Candidate, Evidence, Outcome, SelfTest, SolveState, content_id
 
 Outcomes = Mapping[tuple[str, str], Outcome]
@@ -91,8 +92,13 @@ def _samples_by_key(state: SolveState, programs: Sequence[str], input_id: str, o
     return counts
 
 
-def weigh(state: SolveState) -> tuple[Evidence, ...]:
-    """Return the evidence of every candidate that ran, in the order of the candidates."""
+def weigh(state: SolveState, lens: LearnedLens | None = None) -> tuple[Evidence, ...]:
+    """Return the evidence of every candidate that ran, in the order of the candidates.
+
+    Args:
+        state: the blackboard.
+        lens: takes the place of the hand-set posterior.
+    """
     outcomes = outcomes_by_pair(state)
     candidates = tried(state, outcomes)
     programs = list(dict.fromkeys(c.program_id for c in candidates))
@@ -120,7 +126,11 @@ def weigh(state: SolveState) -> tuple[Evidence, ...]:
         )
         for c in candidates
     ]
-    return _with_posteriors(state, candidates, drafts)
+    described = describe(state, candidates, drafts)
+    return tuple(
+        replace(e, posterior=lens.p(features_of(e, **facts)) if lens else posterior(e, **facts))
+        for e, facts in zip(drafts, described, strict=True)
+    )
 
 
 def _key(outcomes: Outcomes, program_id: str, input_id: str) -> str:
@@ -175,17 +185,21 @@ def _regressed(
     }
 
 
-def _with_posteriors(
+def describe(
     state: SolveState, candidates: Sequence[Candidate], drafts: Sequence[Evidence]
-) -> tuple[Evidence, ...]:
-    """Fill in P(correct): the share of the cluster among its rivals, judged pairs counted, and token confidence."""
+) -> tuple[dict[str, float], ...]:
+    """Return what a posterior is made from, beside the evidence itself, of each candidate.
+
+    Its cluster's share among its rivals (`share`, judged pairs counted), what the pass rate of fresh samples says
+    (`knows`), and the token confidence among its siblings (`z`).
+    """
     rivals = [e for e in drafts if passes_everything(e)] or list(drafts)
     weight = {e.cluster: _weight(e) * JUDGED_ODDS ** _net_wins(state, e.cluster, drafts) for e in rivals}
     whole = sum(weight.values())
     scores = _standard_scores([c.confidence for c in candidates])
     knows = knowledge(state, drafts)
     return tuple(
-        replace(e, posterior=posterior(e, share=weight.get(e.cluster, _weight(e)) / max(whole, 1.0), knows=knows, z=z))
+        {"share": weight.get(e.cluster, _weight(e)) / max(whole, 1.0), "knows": knows, "z": z}
         for e, z in zip(drafts, scores, strict=True)
     )
 

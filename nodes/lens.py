@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import comb, exp
+from math import comb, exp, log, log1p
 
 from nodes.context import Context
 from nodes.state import Cost, Evidence, Move, SolveState
@@ -78,6 +78,22 @@ def posterior(item: Evidence, *, share: float, knows: float, z: float) -> float:
     """Return P(correct) of a candidate whose cluster holds `share` of the weight; the rest as in `odds_of_passing`."""
     odds = odds_of_passing(item.public_total, item.confirmed_passed, knows=knows, z=z)
     return min(1.0, share) * odds / (1 + odds) * (1.0 if passes_everything(item) else FAILING)
+
+
+def features_of(item: Evidence, *, share: float, knows: float, z: float) -> tuple[float, ...]:
+    """Return what a learned Lens reads (nodes/learned_lens.py); the arguments are those of `posterior`."""
+    passes = item.passes_examples and item.public_total > 0
+    return (
+        item.public_passed / item.public_total if item.public_total else 0.0,
+        float(passes),
+        float(min(item.public_total, MOST_EXAMPLES)) if passes else 0.0,
+        float(min(item.confirmed_passed, MOST_CONFIRMED)),
+        float(not passes_everything(item)),
+        min(1.0, share),
+        log1p(item.cluster_weight),
+        log(knows),
+        z,
+    )
 
 
 def passes_everything(item: Evidence) -> bool:

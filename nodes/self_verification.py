@@ -11,7 +11,7 @@ from nodes.state import SolveState, Update
 
 def self_verification(state: SolveState, runtime: Runtime[Context]) -> Update:
     """Replace the evidence by what all outcomes say now."""
-    evidence = weigh(state)
+    evidence = weigh(state, runtime.context.lens_in_force)
     right = sum(e.passes_examples and e.public_total > 0 for e in evidence)
     runtime.stream_writer({"kind": "weighed", "candidates": len(evidence), "pass_examples": right})
     return {"evidence": evidence}

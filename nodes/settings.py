@@ -31,6 +31,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "temperature": (0, 2),
     "top_p": (0.001, 1),
     "min_p": (0, 0.999),
+    "lens_threshold": (0, 1),
     "price_per_kwh": (0, inf),
     "watts": (0, inf),
 }
@@ -101,6 +102,11 @@ class Settings:
     """Distinct inputs of confirmed self-tests that a verified answer needs."""
     min_gain: float = 0.004
     """Expected gain in P(correct), for the tokens of one program, below which the search stops."""
+
+    lens_file: str = ""
+    """Weights that `atlas lens fit` found for this model; empty: the hand-set Lens."""
+    lens_threshold: float = 0.0
+    """P(correct) below which an answer is never called verified: the Lens abstains."""
 
     sandbox: SandboxName = "auto"
     """Where programs run; `unsafe-no-isolation` is refused from a settings file."""

@@ -175,7 +175,7 @@ class Evidence:
     regressed: bool
     """Whether it is a repair that lost an anchored test which its parent passed."""
     posterior: float
-    """Estimate of P(correct), uncalibrated."""
+    """Estimate of P(correct), by the learned Lens where one is in force, else by hand-set constants."""
 
     @property
     def passes_examples(self) -> bool:
@@ -224,7 +224,9 @@ class Answer:
     reason: str
     """Why it is verified, or why not."""
     confidence: float
-    """Estimate of P(correct); called uncalibrated until it has been calibrated."""
+    """Estimate of P(correct); uncalibrated unless `calibrated`."""
+    calibrated: bool = False
+    """Whether a learned Lens made the estimate, which was checked on problems that it was not fitted on."""
     evidence: tuple[str, ...] = ()
     stop: StopReason = ""
     candidate_id: str = ""

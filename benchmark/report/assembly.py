@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
+from benchmark.lens import fit
 from benchmark.measurement import Power
 from benchmark.measures import Graded
 from benchmark.provenance import commit
@@ -13,11 +14,13 @@ from benchmark.report.choosing import choosing
 from benchmark.report.confidence import confidence
 from benchmark.report.costs import accuracy_and_tokens, boxes, cost
 from benchmark.report.document import Document, Section
+from benchmark.report.lens_section import condition_of, judged_on, lens_section
 from benchmark.report.numbers import by_tag, differences, four_numbers, verified
 from benchmark.report.sets import SetBook
 from benchmark.report.stored import Measured
 from benchmark.report.traces import TaskTrace, is_private, task_trace
 from benchmark.spending import Price
+from nodes.learned_lens import LearnedLens
 
 _PRIVATE = "The authors of this data set ask that it is not published: its texts are withheld."
 
@@ -31,6 +34,8 @@ class Terms:
     """For measurements that metered none."""
     traces: int = 300
     """Most tasks with a full trace."""
+    lens: LearnedLens | None = None
+    """To be judged on runs of its model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +84,19 @@ def _sections(one: Measured, book: SetBook, terms: Terms) -> list[Section]:
         accuracy_and_tokens(one.results, book),
         boxes(one.results, book),
         cost(one.results, book, power, jobs, terms.price),
+        *_lens(one, book, terms.lens),
     ]
+
+
+def _lens(one: Measured, book: SetBook, lens: LearnedLens | None) -> list[Section]:
+    """Return the section on the Lens; fitted anew without each problem where it was fitted on these very problems."""
+    if lens is None:
+        return []
+    if lens.data == one.data_hash:
+        graded = one.results[condition_of(one, "")]
+        _, judged = fit(graded, model=lens.model, data=lens.data)
+        return [lens_section(lens, judged, "5 folds by problem, seed 0", f"{book.prefix}-lens")]
+    return [lens_section(lens, judged_on(lens, one), "a run of other problems", f"{book.prefix}-lens")]
 
 
 def _named(section: Section, prefix: str) -> Section:
