@@ -13,10 +13,13 @@ import pytest
 from benchmark.measurement import Power
 from benchmark.report.assembly import Terms, make_report
 from benchmark.report.document import points, table, word
+from benchmark.report.stored import ReportError
 from benchmark.report.traces import WITHHELD, task_trace
 from benchmark.report.writing import as_csv, as_html, as_markdown, tasks_as_csv
+from benchmark.selectors import SELECTORS
 from benchmark.spending import ApiPrice, Price
 from benchmark.statistics import Estimate
+from nodes.learned_lens import FEATURES, LearnedLens
 from tests.benchmark.report.conftest import HOSTILE
 
 pytestmark = pytest.mark.bubblewrap
@@ -160,3 +163,20 @@ def test_a_difference_is_never_shown_without_its_interval():
 def test_a_table_with_a_short_row_is_an_error():
     with pytest.raises(ValueError, match="not as long as the head"):
         table("t", ("a", "b"), [[word("x")]])
+
+
+def test_a_lens_of_another_model_is_refused(measured):
+    lens = LearnedLens(
+        model="another", features=FEATURES, intercept=0.0, weights=(0.0,) * len(FEATURES), problems=9, data="d",
+        gain=(0.0, 0.0, 0.0),
+    )  # fmt: skip
+    with pytest.raises(ReportError, match="fitted for another model"):
+        make_report([measured], replace(TERMS, lens=lens))
+    fits = replace(lens, model=measured.selection.model)
+    document = make_report([measured], replace(TERMS, lens=fits)).document
+    assert "The learned Lens" in [section.title for section in document.sections]
+
+
+def test_selectors_are_decided_again_in_the_page(report):
+    rows = {row[0].text for s in report.document.sections if s.title == "Selectors" for t in s.tables for row in t.rows}
+    assert {"random", "oracle", *SELECTORS} <= rows
