@@ -81,10 +81,10 @@ def _sections(one: Measured, book: SetBook, terms: Terms) -> list[Section]:
         verified(one.results, book),
         confidence(one.results, book),
         choosing(one.results, book),
+        *_lens(one, book, terms.lens),
         accuracy_and_tokens(one.results, book),
         boxes(one.results, book),
         cost(one.results, book, power, jobs, terms.price),
-        *_lens(one, book, terms.lens),
     ]
 
 

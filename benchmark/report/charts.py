@@ -17,7 +17,7 @@ from benchmark.statistics import Estimate
 
 INK = "#010203"
 """A colour that nothing else has; it becomes `currentColor`."""
-COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b8a500", "#7f7f7f")
+COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b8a500", "#7f7f7f", "#6a51a3")
 """Okabe and Ito's palette, which colour-blind people can tell apart; yellow and black are changed for two themes."""
 _NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 _STYLE = {
@@ -82,6 +82,7 @@ def accuracy_against_cost(name: str, points: Sequence[Point], unit: str) -> str:
             dot = axes.scatter(point.cost, 100 * value.value, s=45, color=colour, zorder=3, label=point.name)
             dot.set_urls([f"#{point.tasks}" if point.tasks else None])
         axes.set(xlabel=unit, ylabel="selected pass@1, %", xscale="log" if _is_wide(points) else "linear")
+        axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
         return done()
 
@@ -104,15 +105,16 @@ def reliability_diagram(name: str, bins: Sequence[Bin], links: Sequence[str]) ->
         return done()
 
 
-def stacked_bars(name: str, bars: Sequence[Bar], unit: str) -> str:
-    """Return one horizontal bar per condition, its parts in one order and colour throughout."""
-    parts = list(dict.fromkeys(part for bar in bars for part in bar.parts))
+def stacked_bars(name: str, bars: Sequence[Bar], order: Sequence[str], unit: str) -> str:
+    """Return one horizontal bar per condition; a part's place in `order` gives its colour, in every plot."""
+    parts = [part for part in order if any(bar.parts.get(part) for bar in bars)]
     with _plot(name, 6.4, 0.9 + 0.38 * len(bars)) as (axes, done):
         places = range(len(bars))
         left = [0.0] * len(bars)
-        for index, part in enumerate(parts):
+        for part in parts:
             widths = [bar.parts.get(part, 0.0) for bar in bars]
-            axes.barh(places, widths, left=left, color=COLOURS[index % len(COLOURS)], label=part, height=0.7)
+            colour = COLOURS[order.index(part) % len(COLOURS)]
+            axes.barh(places, widths, left=left, color=colour, label=part, height=0.7)
             left = [a + b for a, b in zip(left, widths, strict=True)]
         axes.set_yticks(places, [bar.name for bar in bars])
         axes.invert_yaxis()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 
 from benchmark.measures import Graded, drawn_alike
@@ -18,15 +17,14 @@ def choosing(
     results: Mapping[str, Sequence[Graded]], book: SetBook, selectors: Mapping[str, Selector] = SELECTORS
 ) -> Section:
     """Return what each selector would have made of the stored programs."""
-    began = time.monotonic()
     tables: list[Table] = []
     for name in _pools(results):
         made = reevaluate(results[name], KS, selectors)
         tables += [_by_k(name, made), _gains(name, made)]
     count = len(tables) // 2 * len(KS) * (len(selectors) + 2)
     text = (
-        f"Decided again from stored outcomes, without the model: {count} combinations of selector and k in "
-        f"{time.monotonic() - began:.1f} s. The first k programs count, in the order in which they were written."
+        f"Decided again from stored outcomes, without the model: {count} combinations of selector and k. "
+        "The first k programs count, in the order in which they were written."
     )
     return Section(title="Selectors", anchor=f"{book.prefix}-selectors", text=text, tables=tuple(tables))
 

@@ -22,6 +22,8 @@ from benchmark.spending import (
 )
 from benchmark.statistics import wilson
 
+_ORDER = ("plan_search", "diversity_sampling", "budgeted_generation", "self_test_synthesis", "distinguish", "repair",
+          "sandbox_execution", "harness")  # fmt: skip
 Results = Mapping[str, Sequence[Graded]]
 
 
@@ -49,15 +51,13 @@ def accuracy_and_tokens(results: Results, book: SetBook) -> Section:
 def boxes(results: Results, book: SetBook) -> Section:
     """Return where tokens and seconds went."""
     means = {name: mean_by_box([g.run for g in graded]) for name, graded in results.items()}
+    known = [*_ORDER, *(box for mean in means.values() for box in mean if box not in _ORDER)]
+    names = list(dict.fromkeys(known))
     tokens = [Bar(name=name, parts={b: s.tokens for b, s in mean.items() if s.tokens}) for name, mean in means.items()]
     seconds = [Bar(name=name, parts={b: s.seconds for b, s in mean.items()}) for name, mean in means.items()]
-    figures = (
-        Figure(
-            title="Tokens, box by box", svg=stacked_bars(f"{book.prefix}-tokens", tokens, "generated tokens per task")
-        ),
-        Figure(title="Seconds, box by box", svg=stacked_bars(f"{book.prefix}-seconds", seconds, "seconds per task")),
-    )
-    names = list(dict.fromkeys(box for mean in means.values() for box in mean))
+    by_tokens = stacked_bars(f"{book.prefix}-tokens", tokens, names, "generated tokens per task")
+    by_seconds = stacked_bars(f"{book.prefix}-seconds", seconds, names, "seconds per task")
+    figures = (Figure(title="Tokens, box by box", svg=by_tokens), Figure(title="Seconds, box by box", svg=by_seconds))
     tokens_by_box = {bar.name: bar.parts for bar in tokens}
     seconds_by_box = {bar.name: bar.parts for bar in seconds}
     tables = (

@@ -127,7 +127,7 @@ def verified(results: Results, book: SetBook) -> Section:
     """Return how often `verified` was right, and how good the tests are that it rests on."""
     rows = [_verified(name, graded, book) for name, graded in results.items()]
     head = ("condition", "verified, %", "right if verified, %", "verified and wrong", "right if not verified, %")
-    tables = [table("What `verified` is worth", head, rows, "Wilson intervals.")]
+    tables = [table("What verified is worth", head, rows, "Wilson intervals.")]
     tests = [(name, self_test_precision(name, graded)) for name, graded in results.items()]
     lines = [
         [word(name), number(p.raw_count), share(p.raw), number(p.confirmed_count), share(p.confirmed)]

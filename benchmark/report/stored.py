@@ -105,7 +105,10 @@ def _programs(run: Run) -> set[str]:
 
 
 def _largest(database: Database, path: Path) -> Selection:
-    """Return the conditions of the model and code version with the most runs; of each the settings with the most."""
+    """Return the conditions of the model and code version with the most runs; of each the settings with the most.
+
+    A condition with runs of less than half of the tasks is left out, rather than most tasks.
+    """
     rows = database.rows("SELECT model, code, condition, settings, count(*) FROM runs GROUP BY 1, 2, 3, 4")
     if not rows:
         raise ReportError(f"{path}: holds no finished search; start the benchmark again")
@@ -118,7 +121,7 @@ def _largest(database: Database, path: Path) -> Selection:
         if tuple(place) == (model, code):
             digests[condition] = settings
     most = max(count for *place, _, _, count in rows if tuple(place) == (model, code))
-    whole = {c for *place, c, _, count in rows if tuple(place) == (model, code) and count == most}
+    whole = {c for *place, c, _, count in rows if tuple(place) == (model, code) and 2 * count > most}
     order = [*CONDITIONS, *sorted(whole - CONDITIONS.keys())]
     return Selection(model=model, code=code, digests=tuple((c, digests[c]) for c in order if c in whole))
 
