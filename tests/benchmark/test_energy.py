@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from benchmark import energy
@@ -13,6 +15,9 @@ def a_package(folder, name, microjoules, wraps_at=262_143_328_850):
     zone.mkdir(exist_ok=True)
     (zone / "energy_uj").write_text(f"{microjoules}\n")
     (zone / "max_energy_range_uj").write_text(f"{wraps_at}\n")
+
+
+GPUS = energy._gpus
 
 
 @pytest.fixture(autouse=True)
@@ -50,3 +55,9 @@ def test_an_estimate_says_so_and_the_setting_comes_first():
     assert estimated(165.0, 4).watts == 165.0
     assert "an estimate" in estimated(0.0, 4).source
     assert "an estimate" in estimated(165.0, 4).source
+
+
+def test_gpus_are_counted_where_a_driver_answers_and_nowhere_else():
+    found = GPUS()
+    assert all(name.endswith("(NVML)") and joules >= 0 for name, joules in found.items())
+    assert bool(found) == Path("/proc/driver/nvidia/gpus").is_dir()
