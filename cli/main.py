@@ -14,6 +14,17 @@ from cli.models import app as models
 from nodes.settings import PolicyName, SandboxName
 
 _EXITS = "\b\nExit codes:\n" + "\n".join(f"  {code:d}  {meaning}" for code, meaning in MEANINGS.items())
+_REPORT_EXAMPLES = """\b
+Examples:
+  atlas report runs/embedded.sqlite -o report.html
+  atlas report runs/a.sqlite runs/b.sqlite        several measurements in one page
+  atlas report --import-atlas atlas_outcomes.csv  what the public ATLAS's verdicts really say
+"""
+_COMPARE_EXAMPLES = """\b
+Examples:
+  atlas compare runs/before.sqlite runs/after.sqlite
+  atlas compare runs/a.sqlite:adaptive runs/a.sqlite:full
+"""
 
 PolicyChoice = enum.StrEnum("PolicyChoice", get_args(PolicyName))  # type: ignore[misc]
 SandboxChoice = enum.StrEnum("SandboxChoice", get_args(SandboxName))  # type: ignore[misc]
@@ -147,7 +158,7 @@ def doctor() -> None:
     raise typer.Exit(run_doctor())
 
 
-@app.command()
+@app.command(epilog=_REPORT_EXAMPLES)
 def report(
     runs: Annotated[
         list[str] | None, typer.Argument(metavar="RUN...", help="Files of runs, as a benchmark wrote them.")
@@ -164,15 +175,10 @@ def report(
     ] = None,
     config: Annotated[Path | None, typer.Option(help="Settings file; otherwise ./atlas.toml if there is one.")] = None,
 ) -> None:
-    r"""Turn stored runs into one HTML page that opens offline, and Markdown and CSV beside it.
+    """Turn stored runs into one HTML page that opens offline, and Markdown and CSV beside it.
 
     Four numbers per condition with their intervals, paired differences, how often `verified` was right, calibration,
     accuracy against tokens, cost. A number leads to the tasks behind it, a task to its plans, programs and tests.
-
-    \b
-    atlas report runs/embedded.sqlite -o report.html
-    atlas report runs/a.sqlite runs/b.sqlite          several measurements in one page
-    atlas report --import-atlas atlas_outcomes.csv    what the public ATLAS's verdicts really say
 
     FILE.csv holds every number, FILE.tasks.csv one line per task and condition. price_per_kwh, watts and api_prices
     come from the settings.
@@ -185,17 +191,12 @@ def report(
     raise typer.Exit(run_report(options))
 
 
-@app.command()
+@app.command(epilog=_COMPARE_EXAMPLES)
 def compare(
     first: Annotated[str, typer.Argument(metavar="A", help="A file of runs, or FILE:CONDITION.")],
     second: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
 ) -> None:
-    r"""Compare two runs on the tasks that both have: the paired difference with its interval, and what was set apart.
-
-    \b
-    atlas compare runs/before.sqlite runs/after.sqlite
-    atlas compare runs/a.sqlite:adaptive runs/a.sqlite:full
-    """
+    """Compare two runs on the tasks that both have: the paired difference with its interval, and what was set apart."""
     from cli.compare import run_compare
 
     raise typer.Exit(run_compare(first, second))
