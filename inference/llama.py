@@ -117,6 +117,7 @@ class LlamaContext:
         self._candidates = Candidates(self._lib, self.shape.vocabulary)
         self._pieces: dict[int, bytes] = {}
         self._batch: Batch | None = None
+        self._rows: dict[int, Row] | None = None
         self._struct = self._lib.llama_batch()
 
     def _open(self, layout: Layout, gpu_layers: int, threads: int) -> Any:
@@ -194,6 +195,7 @@ class LlamaContext:
             ModelError: the batch breaks a limit, or llama.cpp failed.
         """
         self._check(batch)
+        self._rows = None
         if batch is not self._batch:
             self._adopt(batch)
         self._struct.n_tokens = batch.size
@@ -231,8 +233,23 @@ class LlamaContext:
 
     def logits(self, row: int) -> Row:
         """Return a view of a wanted row's logits, shape (vocabulary,), valid until the next batch."""
-        self._check_row(row)
-        return self._view(self._lib.llama_get_logits_ith(self._context, row), self.shape.vocabulary)
+        if self._rows is None:
+            self._rows = self._all_logits()
+        view = self._rows.get(row)
+        if view is None:
+            raise ModelError(f"row {row} of the batch has no logits: report this")
+        return view
+
+    def _all_logits(self) -> dict[int, Row]:
+        """Return views of all wanted rows, which lie one behind another in the order of the batch."""
+        if self._batch is None:
+            return {}
+        wanted = self._batch.wanted[: self._batch.size].nonzero()[0].tolist()
+        if not wanted:
+            return {}
+        size = self.shape.vocabulary
+        rows = self._view(self._lib.llama_get_logits(self._context), len(wanted) * size).reshape(len(wanted), size)
+        return dict(zip(wanted, rows, strict=True))
 
     def hidden(self, row: int) -> Row:
         """Return a view of a wanted row's state after the final norm, shape (width,)."""

@@ -22,7 +22,7 @@ from inference.base import ModelError
 
 PENALISED_TOKENS = 64
 _RANDOM_SEED = 0xFFFFFFFF
-_FIRST_MARGIN, _LAST_MARGIN = 6.0, 200.0
+_FIRST_MARGIN, _LAST_MARGIN = 8.0, 200.0
 _CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 
 
@@ -83,11 +83,16 @@ class LlamaSampler:
 
     def draw(self, row: Row) -> int:
         """Draw a token from a row of logits, which is left as it was."""
+        if not self._banned.size:
+            return self._choose(row)
         banned = row[self._banned]
         row[self._banned] = -np.inf
-        token = int(row.argmax()) if self._greedy else self._draw(row)
+        token = self._choose(row)
         row[self._banned] = banned
         return token
+
+    def _choose(self, row: Row) -> int:
+        return int(row.argmax()) if self._greedy else self._draw(row)
 
     def _draw(self, row: Row) -> int:
         ids = near_top(row, self._least, self._margin) if self._least or self._margin else None
@@ -110,10 +115,10 @@ def near_top(row: Row, least: int, margin: float) -> NDArray[np.int64]:
     """
     top = row.max()
     reach = _FIRST_MARGIN if least else margin
-    ids = np.flatnonzero(row > top - reach)
+    ids: NDArray[np.int64] = (row > top - reach).nonzero()[0]
     while ids.size < least and reach < _LAST_MARGIN:
         reach *= 2
-        ids = np.flatnonzero(row > top - reach)
+        ids = (row > top - reach).nonzero()[0]
     return ids
 
 

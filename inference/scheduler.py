@@ -210,8 +210,7 @@ class Scheduler:
 
     def _decode(self, spans: list[Span]) -> None:
         batch = self._batch
-        batch.clear()
-        first = [batch.add(span.job.sequence, span.job.done, list(span.tokens), span.wanted) for span in spans]
+        first = self._fill_batch(spans)
         hidden = any(span.job.hidden and span.wanted for span in spans)
         began = time.perf_counter()
         try:
@@ -230,13 +229,23 @@ class Scheduler:
         self._steps += 1
         self._rows += batch.size
 
+    def _fill_batch(self, spans: list[Span]) -> list[int]:
+        """Put spans into the batch; return the first wanted row of each."""
+        batch = self._batch
+        batch.clear()
+        if all(len(span.tokens) == 1 == span.wanted for span in spans):
+            sequences = [span.job.sequence for span in spans]
+            batch.add_rows(sequences, [span.job.done for span in spans], [span.tokens[0] for span in spans])
+            return list(range(len(spans)))
+        return [batch.add(span.job.sequence, span.job.done, span.tokens, span.wanted) for span in spans]
+
     def _fill(self, span: Span) -> None:
-        job = span.job
+        job, before = span.job, span.job.done
         self.cache.grow(job.sequence, len(span.tokens))
         job.done += len(span.tokens)
-        read = min(job.done, len(job.prompt))
-        if job.done - len(span.tokens) < len(job.prompt):
-            self._prompt_rows += read - (job.done - len(span.tokens))
+        if before < len(job.prompt):
+            read = min(job.done, len(job.prompt))
+            self._prompt_rows += read - before
             self.cache.name(job.sequence, job.prompt[:read])
 
     def _take(self, job: Job, span: Span, row: int) -> None:
