@@ -144,7 +144,7 @@ class PrefixCache:
         self._cut(sequence, len(kept))
         self._tree.put(sequence, kept)
         self._cold[sequence] = True
-        while self._cold_cells() > self._most_cold and len(self._cold) > 1 and self._evict(spare=sequence):
+        while self.cold_cells > self._most_cold and len(self._cold) > 1 and self._evict(spare=sequence):
             pass
 
     def release(self, sequence: int) -> None:
@@ -153,9 +153,9 @@ class PrefixCache:
         self._tree.drop(sequence)
         self._free.append(sequence)
 
-    def evict(self) -> bool:
-        """Give up the prefix that was not used for longest, a pinned one last; False when there is none."""
-        return self._evict(spare=-1) or self._evict(spare=-1, pinned=True)
+    def evict(self, *, pinned: bool = True) -> bool:
+        """Give up the prefix that was not used for longest, a pinned one last or never; False when there is none."""
+        return self._evict(spare=-1) or (pinned and self._evict(spare=-1, pinned=True))
 
     def pin(self, tokens: Sequence[int]) -> int:
         """Keep prefixes that begin with these tokens before others; return a name for `unpin`."""
@@ -196,7 +196,9 @@ class PrefixCache:
         if sequence in self._tree and length < len(self._tree.text(sequence)):
             self._tree.put(sequence, self._tree.text(sequence)[:length])
 
-    def _cold_cells(self) -> int:
+    @property
+    def cold_cells(self) -> int:
+        """Tokens of kept prefixes; those that several sequences share count more than once."""
         return sum(self._cells.length(sequence) for sequence in self._cold)
 
     def _pinned(self, sequence: int) -> bool:

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from inference.backend import Backend, Batch, NoRoomError
 from inference.base import ModelError, Stop
 from inference.fair_queue import FairQueue
+from inference.guard import Guard
 from inference.job import Job, Span
 from inference.planning import Planner
 from inference.prefix_cache import PrefixCache
@@ -177,8 +178,10 @@ class Scheduler:
         tokens = job.all_tokens()
         wanted = len(tokens) - self.cache.usable(tokens) + self._expected(job.most_tokens - len(tokens))
         promised = sum(live.outstanding + self._expected(live.most_tokens - len(live.tokens)) for live in self._live)
+        if self.cache.free_cells + self.cache.cold_cells < wanted + promised:
+            return False
         while self.cache.free_cells < wanted + promised:
-            if not self.cache.evict():
+            if not self.cache.evict(pinned=False):
                 return False
             wanted = len(tokens) - self.cache.usable(tokens) + self._expected(job.most_tokens - len(tokens))
         return True
@@ -298,18 +301,3 @@ class Scheduler:
             self._waiting.remove(job)
         job.sequence = -1
         job.controller.close()
-
-
-class Guard:
-    """A context that holds what was raised inside, whatever it is, for the one whom it concerns."""
-
-    def __init__(self) -> None:
-        """Hold nothing."""
-        self.error: BaseException | None = None
-
-    def __enter__(self) -> Guard:
-        return self
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
-        self.error = error
-        return error is not None

@@ -27,6 +27,7 @@ from inference.layout import Width
 from inference.llama import Layout
 
 _SPARE = 64
+_TEMPLATE_TOKENS = 20
 _SETTINGS = Request(messages=(), max_tokens=1, temperature=0.8, top_k=40, top_p=0.95, min_p=0.05)
 
 
@@ -43,10 +44,13 @@ class Task:
     streams: bool
 
 
-def conversation(tokens: int, tail: str = "") -> tuple[Message, ...]:
-    """Return a conversation of about as many tokens; the random model's vocabulary reads one token a byte."""
+def conversation(tokens: int, name: str) -> tuple[Message, ...]:
+    """Return a conversation of about as many tokens; the random model's vocabulary reads one token a byte.
+
+    It begins with its name, so that nobody profits from what an earlier round left in a cache.
+    """
     words = "the quick brown fox jumps over the lazy dog and then it writes a program for a stack machine " * 200
-    return (Message(role="user", content=words[:tokens] + tail),)
+    return (Message(role="user", content=name + words[: tokens - len(name)]),)
 
 
 def measure(task: Task, report: Callable[[str], None]) -> list[tuple[str, list[float]]]:
@@ -62,7 +66,7 @@ def measure(task: Task, report: Callable[[str], None]) -> list[tuple[str, list[f
     ratios: dict[str, list[float]] = {}
     clock = time.process_time if task.threads == 1 else time.perf_counter
     for turn, k in product(range(task.rounds), task.widths):
-        messages = conversation(task.prompt_tokens - 20, f" {turn:04} {k:04}")
+        messages = conversation(task.prompt_tokens - _TEMPLATE_TOKENS, f"{turn:04} {k:04} ")
         prompt = engine.prompt_tokens(messages)
         asked = [replace(_SETTINGS, messages=messages, max_tokens=task.new_tokens, seed=seed) for seed in range(k)]
         ours = _timed(clock, lambda asked=asked: engine.complete_many(asked))  # type: ignore[misc]
