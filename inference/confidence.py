@@ -120,7 +120,7 @@ class RowPass:
         self._shifted, self._exponentials = _scratch(row.size)
         np.subtract(row, self._top, out=self._shifted)
         np.exp(self._shifted, out=self._exponentials)
-        self._sum = float(self._exponentials.sum(dtype=np.float64))
+        self._sum = float(self._exponentials.sum())
 
     def certainty(self) -> float:
         """Return -(log K + mean top-K log-probability) in nats; NaN when the row is not finite."""

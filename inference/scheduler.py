@@ -68,7 +68,7 @@ class Scheduler:
         self._segment = segment
         self._planner = Planner(backend.shape, width, segment=segment)
         self._batch = Batch(backend.shape.rows)
-        self.cache = PrefixCache(backend, segment=segment, most_cold_cells=most_cold_cells)
+        self.cache = PrefixCache(backend, segment=segment, most_cold_cells=most_cold_cells, most_live=width.most)
         self._live: list[Job] = []
         self._waiting = FairQueue()
         self._arrived = 0
@@ -213,6 +213,8 @@ class Scheduler:
 
     def _decode(self, spans: list[Span]) -> None:
         batch = self._batch
+        if not self._backend.shape.shares_cells:
+            spans.sort(key=lambda span: span.job.sequence)
         first = self._fill_batch(spans)
         hidden = any(span.job.hidden and span.wanted for span in spans)
         began = time.perf_counter()
