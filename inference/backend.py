@@ -117,6 +117,16 @@ class Batch:
         self.size = end
         return end - wanted
 
+    def add_rows(self, sequences: list[int], positions: list[int], tokens: list[int]) -> int:
+        """Append one wanted token for each of several sequences; return the first row."""
+        start, end = self.size, self.size + len(tokens)
+        self.tokens[start:end] = tokens
+        self.sequences[start:end] = sequences
+        self.positions[start:end] = positions
+        self.wanted[start:end] = 1
+        self.size = end
+        return start
+
 
 class Backend(Protocol):
     """A model and its cache; used by one thread at a time, except for the vocabulary."""

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 LIKELIEST = 20
 WINDOW = 128
 LOWEST_SHARE = 0.1
-_FIRST_MARGIN = 3.0
+_FIRST_MARGIN = 8.0
 _LAST_MARGIN = 64.0
 
 
@@ -120,7 +120,7 @@ class RowPass:
         self._shifted, self._exponentials = _scratch(row.size)
         np.subtract(row, self._top, out=self._shifted)
         np.exp(self._shifted, out=self._exponentials)
-        self._sum = float(self._exponentials.sum(dtype=np.float64))
+        self._sum = float(self._exponentials.sum())
 
     def certainty(self) -> float:
         """Return -(log K + mean top-K log-probability) in nats; NaN when the row is not finite."""
@@ -162,11 +162,10 @@ def token_certainty(row: NDArray[np.float32]) -> float:
 def _largest(shifted: NDArray[np.float32], count: int) -> NDArray[np.float32]:
     """Return the `count` largest of logits whose maximum is 0; a threshold first, as sorting a whole row is slow."""
     margin = _FIRST_MARGIN
-    chosen = np.flatnonzero(shifted > -margin)
+    chosen = (shifted > -margin).nonzero()[0]
     while chosen.size < count and margin < _LAST_MARGIN:
         margin *= 2
-        chosen = np.flatnonzero(shifted > -margin)
-    candidates = shifted[chosen]
-    if candidates.size < count:
-        candidates = shifted
-    return np.partition(candidates, candidates.size - count)[candidates.size - count :]
+        chosen = (shifted > -margin).nonzero()[0]
+    candidates = shifted[chosen] if chosen.size >= count else shifted.copy()
+    candidates.partition(candidates.size - count)
+    return candidates[candidates.size - count :]

@@ -19,6 +19,9 @@ from inference.base import Completion, Stop
 from inference.confidence import Signals
 from inference.forcing import ThinkingBudget
 
+_OPENING = 64
+"""A thinking block can be opened before the first word, and not after this many tokens of white space."""
+
 
 class Vocabulary(Protocol):
     """What tokens mean."""
@@ -146,7 +149,7 @@ class Writer:
         if self._tokens >= self._terms.max_tokens:
             return "length"
         token = self._sampler.draw(row)
-        if not self._answer.text.strip() and self._budget.opens(token):
+        if self._tokens < _OPENING and not self._answer.text.strip() and self._budget.opens(token):
             self._signals.clear()
             self._answer = TextTail(self._terms.stops, skip_newlines=True)
             return (token,)

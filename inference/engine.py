@@ -15,8 +15,9 @@ from typing import TypeVar
 
 from inference.backend import Backend
 from inference.base import ModelError
+from inference.guard import Guard
 from inference.job import Job
-from inference.scheduler import Guard, Scheduler
+from inference.scheduler import Scheduler
 
 T = TypeVar("T")
 

@@ -89,14 +89,20 @@ class GgufModel:
         wide = width if isinstance(width, Width) else Width(most=width)
         layout = layout_for(header, self.context_tokens, segment, wide)
         self._llama = LlamaContext(path, layout=layout, gpu_layers=gpu_layers, threads=threads)
-        key = (self.fingerprint[:24], build_key(layout, gpu_layers, threads))
-        curve = None if wide.most else cached_curve(key, self._llama, MOST_WIDTH)
+        try:
+            self._prompts = PromptTokens(
+                self._llama, header, template_source=template_source, context=self.context_tokens
+            )
+            key = (self.fingerprint[:24], build_key(layout, gpu_layers, threads))
+            curve = None if wide.most else cached_curve(key, self._llama, MOST_WIDTH)
+        except ModelError:
+            self._llama.close()
+            raise
         policy = WidthPolicy(wide.most or MOST_WIDTH, curve)
         scheduler = Scheduler(self._llama, width=policy, segment=segment if wide.most == 1 else 0)
         self._engine = Engine(self._llama, scheduler, name=self.name)
         self._close = weakref.finalize(self, self._engine.close)
         self._mailbox = Mailbox(self._engine)
-        self._prompts = PromptTokens(self._llama, header, template_source=template_source, context=self.context_tokens)
 
     @property
     def can_think(self) -> bool:

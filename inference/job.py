@@ -7,7 +7,7 @@ sentence, or everything after the job was pushed out. So reading, decoding, forc
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -100,12 +100,12 @@ class Job:
         return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Span:
-    """What one step feeds of one job."""
+    """What one step feeds of one job; not frozen, as one is made for every token."""
 
     job: Job
-    tokens: Sequence[int]
+    tokens: list[int]
     wanted: int
     """Rows at the end whose logits are needed: none, the last one, or one more than there are drafts."""
     drafts: tuple[int, ...] = ()

@@ -19,7 +19,6 @@ import atexit
 import ctypes
 import importlib.metadata
 import os
-import threading
 from collections import deque
 from dataclasses import dataclass
 from functools import cache
@@ -30,12 +29,11 @@ import numpy as np
 
 from inference.backend import Batch, NoRoomError, Row, Sampling, Shape
 from inference.base import ModelError
-from inference.llama_sampling import Candidates, LlamaGrammar, LlamaSampler
+from inference.llama_sampling import Candidates, GrammarShelf, LlamaGrammar, LlamaSampler
 
 _FLASH_AUTO, _FLASH_OFF = -1, 0
 _NO_SLOT = 1
 _MOST_SEQUENCES = 256
-_MOST_GRAMMARS = 16
 
 _log: deque[str] = deque(maxlen=20)
 
@@ -101,8 +99,7 @@ class LlamaContext:
         """
         self._lib = load_library()
         self._model = self._context = None
-        self._grammars: dict[str, Any] = {}
-        self._grammar_lock = threading.Lock()
+        self._grammars: GrammarShelf | None = None
         _log.clear()
         model_options = self._lib.llama_model_default_params()
         model_options.n_gpu_layers = gpu_layers
@@ -115,8 +112,10 @@ class LlamaContext:
         self.shape = self._shape(layout)
         self._width = self._lib.llama_model_n_embd_out(self._model)
         self._candidates = Candidates(self._lib, self.shape.vocabulary)
+        self._grammars = GrammarShelf(self._lib, self._vocabulary, self._candidates)
         self._pieces: dict[int, bytes] = {}
         self._batch: Batch | None = None
+        self._rows: dict[int, Row] | None = None
         self._struct = self._lib.llama_batch()
 
     def _open(self, layout: Layout, gpu_layers: int, threads: int) -> Any:
@@ -194,6 +193,7 @@ class LlamaContext:
             ModelError: the batch breaks a limit, or llama.cpp failed.
         """
         self._check(batch)
+        self._rows = None
         if batch is not self._batch:
             self._adopt(batch)
         self._struct.n_tokens = batch.size
@@ -231,8 +231,23 @@ class LlamaContext:
 
     def logits(self, row: int) -> Row:
         """Return a view of a wanted row's logits, shape (vocabulary,), valid until the next batch."""
-        self._check_row(row)
-        return self._view(self._lib.llama_get_logits_ith(self._context, row), self.shape.vocabulary)
+        if self._rows is None:
+            self._rows = self._all_logits()
+        view = self._rows.get(row)
+        if view is None:
+            raise ModelError(f"row {row} of the batch has no logits: report this")
+        return view
+
+    def _all_logits(self) -> dict[int, Row]:
+        """Return views of all wanted rows, which lie one behind another in the order of the batch."""
+        if self._batch is None:
+            return {}
+        wanted = self._batch.wanted[: self._batch.size].nonzero()[0].tolist()
+        if not wanted:
+            return {}
+        size = self.shape.vocabulary
+        rows = self._view(self._lib.llama_get_logits(self._context), len(wanted) * size).reshape(len(wanted), size)
+        return dict(zip(wanted, rows, strict=True))
 
     def hidden(self, row: int) -> Row:
         """Return a view of a wanted row's state after the final norm, shape (width,)."""
@@ -281,33 +296,20 @@ class LlamaContext:
         Raises:
             ModelError: llama.cpp refuses the text.
         """
-        with self._grammar_lock:
-            if self._model is None:
-                raise ModelError("the model is closed: open it again")
-            if text not in self._grammars:
-                self._compile(text)
-            return LlamaGrammar(self._lib, self._candidates, self._grammars[text])
-
-    def _compile(self, text: str) -> None:
+        if self._grammars is None:
+            raise ModelError("the model is closed: open it again")
         _log.clear()
-        compiled = self._lib.llama_sampler_init_grammar(self._vocabulary, text.encode(), b"root")
-        if not compiled:
-            raise ModelError(f"llama.cpp refuses the grammar ({_last_error()}): correct it")
-        if len(self._grammars) >= _MOST_GRAMMARS:
-            self._lib.llama_sampler_free(self._grammars.pop(next(iter(self._grammars))))
-        self._grammars[text] = compiled
+        return self._grammars.take(text, _last_error)
 
     def close(self) -> None:
         """Free the context and the weights."""
-        with self._grammar_lock:
-            for grammar in self._grammars.values():
-                self._lib.llama_sampler_free(grammar)
-            self._grammars.clear()
-            if self._context:
-                self._lib.llama_free(self._context)
-            if self._model:
-                self._lib.llama_model_free(self._model)
-            self._context = self._model = None
+        if self._grammars is not None:
+            self._grammars.close()
+        if self._context:
+            self._lib.llama_free(self._context)
+        if self._model:
+            self._lib.llama_model_free(self._model)
+        self._context = self._model = None
 
 
 def grammar_of_schema(schema: str) -> str:

@@ -10,7 +10,8 @@ Limits: without `top_k` or `min_p` a draw passes over the whole vocabulary (1.4 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from math import log
 from typing import Any
 
@@ -21,8 +22,9 @@ from inference.backend import Row, Sampling
 from inference.base import ModelError
 
 PENALISED_TOKENS = 64
+_MOST_GRAMMARS = 16
 _RANDOM_SEED = 0xFFFFFFFF
-_FIRST_MARGIN, _LAST_MARGIN = 6.0, 200.0
+_FIRST_MARGIN, _LAST_MARGIN = 8.0, 200.0
 _CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 
 
@@ -83,11 +85,16 @@ class LlamaSampler:
 
     def draw(self, row: Row) -> int:
         """Draw a token from a row of logits, which is left as it was."""
+        if not self._banned.size:
+            return self._choose(row)
         banned = row[self._banned]
         row[self._banned] = -np.inf
-        token = int(row.argmax()) if self._greedy else self._draw(row)
+        token = self._choose(row)
         row[self._banned] = banned
         return token
+
+    def _choose(self, row: Row) -> int:
+        return int(row.argmax()) if self._greedy else self._draw(row)
 
     def _draw(self, row: Row) -> int:
         ids = near_top(row, self._least, self._margin) if self._least or self._margin else None
@@ -110,10 +117,10 @@ def near_top(row: Row, least: int, margin: float) -> NDArray[np.int64]:
     """
     top = row.max()
     reach = _FIRST_MARGIN if least else margin
-    ids = np.flatnonzero(row > top - reach)
+    ids: NDArray[np.int64] = (row > top - reach).nonzero()[0]
     while ids.size < least and reach < _LAST_MARGIN:
         reach *= 2
-        ids = np.flatnonzero(row > top - reach)
+        ids = (row > top - reach).nonzero()[0]
     return ids
 
 
@@ -149,6 +156,44 @@ def _samplers(lib: Any, vocabulary: int, sampling: Sampling) -> Iterator[Any]:
         yield lib.llama_sampler_init_min_p(sampling.min_p, 1)
     yield lib.llama_sampler_init_temp(sampling.temperature)
     yield lib.llama_sampler_init_dist(sampling.seed % _RANDOM_SEED)
+
+
+class GrammarShelf:
+    """Compiled grammars, the last few, each the prototype of those that texts use; safe for several threads."""
+
+    def __init__(self, library: Any, vocabulary: Any, candidates: Candidates) -> None:
+        """Start empty."""
+        self._lib = library
+        self._vocabulary = vocabulary
+        self._candidates = candidates
+        self._prototypes: dict[str, Any] = {}
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def take(self, text: str, why: Callable[[], str]) -> LlamaGrammar:
+        """Return a grammar at its start; `why` names llama.cpp's reason where it refuses.
+
+        Raises:
+            ModelError: the text is no grammar, or the model is closed.
+        """
+        with self._lock:
+            if self._closed:
+                raise ModelError("the model is closed: open it again")
+            if text not in self._prototypes:
+                compiled = self._lib.llama_sampler_init_grammar(self._vocabulary, text.encode(), b"root")
+                if not compiled:
+                    raise ModelError(f"llama.cpp refuses the grammar ({why()}): correct it")
+                if len(self._prototypes) >= _MOST_GRAMMARS:
+                    self._lib.llama_sampler_free(self._prototypes.pop(next(iter(self._prototypes))))
+                self._prototypes[text] = compiled
+            return LlamaGrammar(self._lib, self._candidates, self._prototypes[text])
+
+    def close(self) -> None:
+        """Free all; nothing is taken afterwards."""
+        with self._lock:
+            self._closed = True
+            while self._prototypes:
+                self._lib.llama_sampler_free(self._prototypes.popitem()[1])
 
 
 class LlamaGrammar:

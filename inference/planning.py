@@ -50,7 +50,8 @@ class Planner:
 
     def _fed(self, job: Job, room: int) -> Span | None:
         tokens = job.tokens[job.done : job.done + room]
-        return Span(job=job, tokens=tokens, wanted=int(len(tokens) == job.outstanding)) if tokens else None
+        whole = job.done + len(tokens) == len(job.tokens)
+        return Span(job=job, tokens=tokens, wanted=1 if whole else 0) if tokens else None
 
     def _read(self, job: Job, room: int, outputs: int) -> Span | None:
         end = min(job.done + room, len(job.tokens))

@@ -11,11 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from inference.backend import Backend
+from inference.backend import Backend, Shape
 from inference.prefix_tree import PrefixTree, Tokens, as_tokens, common_length
 
 _LEAST_COPY = 32
 """Where a copy moves memory, a shorter prefix is read anew."""
+
+
+def _share_kept(shape: Shape) -> int:
+    return shape.cells // 8 if shape.shares_cells else shape.cells
 
 
 class CellCount:
@@ -58,13 +62,20 @@ class CellCount:
 class PrefixCache:
     """Sequence ids in three states: free, live (a request decodes in it), cold (kept for its prefix)."""
 
-    def __init__(self, backend: Backend, *, segment: int = 0, most_cold_cells: int | None = None) -> None:
-        """Start with all sequences free; at most a quarter of the cells is kept cold unless told otherwise."""
+    def __init__(
+        self, backend: Backend, *, segment: int = 0, most_cold_cells: int | None = None, most_live: int = 0
+    ) -> None:
+        """Start with all sequences free; at most an eighth of the cells is kept cold unless told otherwise.
+
+        With shared cells every row attends to all that are in use, so what is kept slows down what is decoded. Without,
+        llama.cpp decodes only neighbouring sequences in one pass, so what is kept moves above the first `most_live`.
+        """
         shape = backend.shape
         self._backend = backend
         self._segment = segment
+        self._most_live = most_live
         self._cells = CellCount(shape.cells, shape.sequences, shared=shape.shares_cells)
-        self._most_cold = shape.cells // 4 if most_cold_cells is None else most_cold_cells
+        self._most_cold = _share_kept(shape) if most_cold_cells is None else most_cold_cells
         self._least = 1 if shape.shares_cells else _LEAST_COPY
         self._tree = PrefixTree()
         self._free = list(range(shape.sequences))[::-1]
@@ -107,7 +118,8 @@ class PrefixCache:
             return source, length
         if not self._free and not self._evict(spare=source):
             return None
-        sequence = self._free.pop()
+        sequence = min(self._free)
+        self._free.remove(sequence)
         if length:
             self._backend.copy(source, sequence, length)
             self._cells.copy(source, sequence, length)
@@ -143,9 +155,26 @@ class PrefixCache:
             return
         self._cut(sequence, len(kept))
         self._tree.put(sequence, kept)
+        sequence = self._moved_up(sequence, kept)
         self._cold[sequence] = True
-        while self._cold_cells() > self._most_cold and len(self._cold) > 1 and self._evict(spare=sequence):
+        while self.cold_cells > self._most_cold and len(self._cold) > 1 and self._evict(spare=sequence):
             pass
+
+    def _moved_up(self, sequence: int, kept: Tokens) -> int:
+        """Copy what is kept to where no live sequence is, if there is a place; return where it is."""
+        if self._backend.shape.shares_cells or sequence >= self._most_live:
+            return sequence
+        if max(self._free, default=0) < self._most_live and not self._evict(spare=-1):
+            return sequence
+        target = max(self._free, default=0)
+        if target < self._most_live:
+            return sequence
+        self._free.remove(target)
+        self._backend.copy(sequence, target, len(kept))
+        self._cells.copy(sequence, target, len(kept))
+        self._tree.put(target, kept)
+        self.release(sequence)
+        return target
 
     def release(self, sequence: int) -> None:
         """Give a sequence back."""
@@ -153,9 +182,9 @@ class PrefixCache:
         self._tree.drop(sequence)
         self._free.append(sequence)
 
-    def evict(self) -> bool:
-        """Give up the prefix that was not used for longest, a pinned one last; False when there is none."""
-        return self._evict(spare=-1) or self._evict(spare=-1, pinned=True)
+    def evict(self, *, pinned: bool = True) -> bool:
+        """Give up the prefix that was not used for longest, a pinned one last or never; False when there is none."""
+        return self._evict(spare=-1) or (pinned and self._evict(spare=-1, pinned=True))
 
     def pin(self, tokens: Sequence[int]) -> int:
         """Keep prefixes that begin with these tokens before others; return a name for `unpin`."""
@@ -196,7 +225,9 @@ class PrefixCache:
         if sequence in self._tree and length < len(self._tree.text(sequence)):
             self._tree.put(sequence, self._tree.text(sequence)[:length])
 
-    def _cold_cells(self) -> int:
+    @property
+    def cold_cells(self) -> int:
+        """Tokens of kept prefixes; those that several sequences share count more than once."""
         return sum(self._cells.length(sequence) for sequence in self._cold)
 
     def _pinned(self, sequence: int) -> bool:

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from inference.backend import Backend, Batch, NoRoomError
 from inference.base import ModelError, Stop
 from inference.fair_queue import FairQueue
+from inference.guard import Guard
 from inference.job import Job, Span
 from inference.planning import Planner
 from inference.prefix_cache import PrefixCache
@@ -67,7 +68,7 @@ class Scheduler:
         self._segment = segment
         self._planner = Planner(backend.shape, width, segment=segment)
         self._batch = Batch(backend.shape.rows)
-        self.cache = PrefixCache(backend, segment=segment, most_cold_cells=most_cold_cells)
+        self.cache = PrefixCache(backend, segment=segment, most_cold_cells=most_cold_cells, most_live=width.most)
         self._live: list[Job] = []
         self._waiting = FairQueue()
         self._arrived = 0
@@ -177,8 +178,10 @@ class Scheduler:
         tokens = job.all_tokens()
         wanted = len(tokens) - self.cache.usable(tokens) + self._expected(job.most_tokens - len(tokens))
         promised = sum(live.outstanding + self._expected(live.most_tokens - len(live.tokens)) for live in self._live)
+        if self.cache.free_cells + self.cache.cold_cells < wanted + promised:
+            return False
         while self.cache.free_cells < wanted + promised:
-            if not self.cache.evict():
+            if not self.cache.evict(pinned=False):
                 return False
             wanted = len(tokens) - self.cache.usable(tokens) + self._expected(job.most_tokens - len(tokens))
         return True
@@ -210,8 +213,9 @@ class Scheduler:
 
     def _decode(self, spans: list[Span]) -> None:
         batch = self._batch
-        batch.clear()
-        first = [batch.add(span.job.sequence, span.job.done, list(span.tokens), span.wanted) for span in spans]
+        if not self._backend.shape.shares_cells:
+            spans.sort(key=lambda span: span.job.sequence)
+        first = self._fill_batch(spans)
         hidden = any(span.job.hidden and span.wanted for span in spans)
         began = time.perf_counter()
         try:
@@ -230,13 +234,23 @@ class Scheduler:
         self._steps += 1
         self._rows += batch.size
 
+    def _fill_batch(self, spans: list[Span]) -> list[int]:
+        """Put spans into the batch; return the first wanted row of each."""
+        batch = self._batch
+        batch.clear()
+        if all(len(span.tokens) == 1 == span.wanted for span in spans):
+            sequences = [span.job.sequence for span in spans]
+            batch.add_rows(sequences, [span.job.done for span in spans], [span.tokens[0] for span in spans])
+            return list(range(len(spans)))
+        return [batch.add(span.job.sequence, span.job.done, span.tokens, span.wanted) for span in spans]
+
     def _fill(self, span: Span) -> None:
-        job = span.job
+        job, before = span.job, span.job.done
         self.cache.grow(job.sequence, len(span.tokens))
         job.done += len(span.tokens)
-        read = min(job.done, len(job.prompt))
-        if job.done - len(span.tokens) < len(job.prompt):
-            self._prompt_rows += read - (job.done - len(span.tokens))
+        if before < len(job.prompt):
+            read = min(job.done, len(job.prompt))
+            self._prompt_rows += read - before
             self.cache.name(job.sequence, job.prompt[:read])
 
     def _take(self, job: Job, span: Span, row: int) -> None:
@@ -289,18 +303,3 @@ class Scheduler:
             self._waiting.remove(job)
         job.sequence = -1
         job.controller.close()
-
-
-class Guard:
-    """A context that holds what was raised inside, whatever it is, for the one whom it concerns."""
-
-    def __init__(self) -> None:
-        """Hold nothing."""
-        self.error: BaseException | None = None
-
-    def __enter__(self) -> Guard:
-        return self
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
-        self.error = error
-        return error is not None

@@ -71,8 +71,8 @@ class WidthPolicy:
         return (rows + expected) / after > rows / before
 
 
-def measure(backend: Backend, most: int, cells: int = _PROMPT) -> CostCurve:
-    """Time steps of 1, 2, 4 ... rows over sequences of `cells` tokens; stops when two seconds are gone.
+def measure(backend: Backend, most: int) -> CostCurve:
+    """Time steps of 1, 2, 4 ... rows over sequences of 64 tokens or what fits; stops when two seconds are gone.
 
     The cache must be empty and is empty afterwards.
     """
@@ -80,7 +80,9 @@ def measure(backend: Backend, most: int, cells: int = _PROMPT) -> CostCurve:
     timed: dict[int, float] = {}
     began = time.monotonic()
     filled = 0
-    widths = [rows for rows in MEASURED if rows <= min(most, backend.shape.sequences, backend.shape.outputs)]
+    shape = backend.shape
+    widths = [rows for rows in MEASURED if rows <= min(most, shape.sequences, shape.outputs)]
+    cells = max(1, min(_PROMPT, shape.context - 1, shape.cells // widths[-1] - 1, shape.rows) - _REPEATS)
     for rows in widths:
         for sequence in range(filled, rows):
             _fill(backend, batch, sequence, cells)

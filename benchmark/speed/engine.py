@@ -23,10 +23,12 @@ from benchmark.speed.peers import Bare, Sequential
 from benchmark.speed.random_model import random_model
 from inference.base import Message, Request
 from inference.gguf import GgufModel
-from inference.layout import Width
-from inference.llama import Layout
+from inference.gguf_file import read_header
+from inference.layout import Width, layout_for
 
+_CACHES = {"auto": None, "unified": False, "streams": True}
 _SPARE = 64
+_TEMPLATE_TOKENS = 20
 _SETTINGS = Request(messages=(), max_tokens=1, temperature=0.8, top_k=40, top_p=0.95, min_p=0.05)
 
 
@@ -40,29 +42,30 @@ class Task:
     threads: int
     prompt_tokens: int
     new_tokens: int
-    streams: bool
+    streams: bool | None
 
 
-def conversation(tokens: int, tail: str = "") -> tuple[Message, ...]:
-    """Return a conversation of about as many tokens; the random model's vocabulary reads one token a byte."""
+def conversation(tokens: int, name: str) -> tuple[Message, ...]:
+    """Return a conversation of about as many tokens; the random model's vocabulary reads one token a byte.
+
+    It begins with its name, so that nobody profits from what an earlier round left in a cache.
+    """
     words = "the quick brown fox jumps over the lazy dog and then it writes a program for a stack machine " * 200
-    return (Message(role="user", content=words[:tokens] + tail),)
+    return (Message(role="user", content=name + words[: tokens - len(name)]),)
 
 
 def measure(task: Task, report: Callable[[str], None]) -> list[tuple[str, list[float]]]:
     """Return rows of (name, one ratio per round); more than 1 means that the engine is faster."""
-    most = max(task.widths)
     context = task.prompt_tokens + task.new_tokens + _SPARE
-    cells = (most + 1) * context if task.streams else context + most * task.new_tokens + task.prompt_tokens
-    layout = Layout(sequences=most + 1, cells=cells, rows=512, outputs=4 * most, unified=not task.streams)
-    width = Width(most=most, cells=cells, streams=task.streams)
+    width = Width(most=max(max(task.widths), 2), streams=task.streams)
+    layout = layout_for(read_header(task.path), context, 512, width)
     engine = GgufModel(task.path, context_tokens=context, gpu_layers=0, threads=task.threads, width=width)
     bare = Bare(task.path, layout=layout, threads=task.threads)
     sequential = Sequential(task.path, context=context, threads=task.threads)
     ratios: dict[str, list[float]] = {}
     clock = time.process_time if task.threads == 1 else time.perf_counter
     for turn, k in product(range(task.rounds), task.widths):
-        messages = conversation(task.prompt_tokens - 20, f" {turn:04} {k:04}")
+        messages = conversation(task.prompt_tokens - _TEMPLATE_TOKENS, f"{turn:04} {k:04} ")
         prompt = engine.prompt_tokens(messages)
         asked = [replace(_SETTINGS, messages=messages, max_tokens=task.new_tokens, seed=seed) for seed in range(k)]
         ours = _timed(clock, lambda asked=asked: engine.complete_many(asked))  # type: ignore[misc]
@@ -104,7 +107,7 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=1, help="1 measures CPU seconds, more measure wall time")
     parser.add_argument("--prompt-tokens", type=int, default=400)
     parser.add_argument("--new-tokens", type=int, default=128)
-    parser.add_argument("--streams", action="store_true", help="give each sequence cells of its own")
+    parser.add_argument("--cache", choices=_CACHES, default="auto", help="how the cells are laid out, for both")
     return parser.parse_args(given)
 
 
@@ -119,7 +122,7 @@ def main(given: Sequence[str] | None = None) -> int:
         threads=options.threads,
         prompt_tokens=options.prompt_tokens,
         new_tokens=options.new_tokens,
-        streams=options.streams,
+        streams=_CACHES[options.cache],
     )
     try:
         rows = measure(task, _tell)
@@ -127,7 +130,8 @@ def main(given: Sequence[str] | None = None) -> int:
         sys.stderr.write("stopped; nothing was kept\n")
         return 130
     unit = "CPU seconds, 1 thread" if task.threads == 1 else f"wall seconds, {task.threads} threads"
-    sys.stdout.write(f"{task.path.name}, {unit}, {task.prompt_tokens}+{task.new_tokens} tokens\n\n{table(rows)}")
+    lengths = f"{task.prompt_tokens}+{task.new_tokens} tokens"
+    sys.stdout.write(f"{task.path.name}, {unit}, {lengths}, cache {options.cache}\n\n{table(rows)}")
     return 0
 
 

@@ -79,6 +79,29 @@ def test_prompts_are_read_beside_running_decodes():
     assert 129 in backend.batches
 
 
+def test_sequences_with_cells_of_their_own_are_neighbours_in_a_batch(monkeypatch):
+    """llama.cpp decodes a batch in one pass only where the ids follow one another."""
+    backend = ToyBackend(toy_shape(shares=False, cells=2048))
+    asked = []
+    decode = ToyBackend.decode
+
+    def watched(self, batch, *, hidden=False):
+        asked.append(batch.sequences[: batch.size].tolist())
+        decode(self, batch, hidden=hidden)
+
+    monkeypatch.setattr(ToyBackend, "decode", watched)
+    scheduler = scheduler_over(backend, 5)
+    for turn in range(4):
+        for i in range(5):
+            scheduler.submit(toy_job(backend, bytes([turn]) * 50 + bytes([i]) * 3, 12, seed=i))
+        while scheduler.busy:
+            scheduler.step()
+    full = [ids for ids in asked if len(ids) == 5]
+    assert len(full) >= 4 * 10
+    assert all(ids == [0, 1, 2, 3, 4] for ids in full)
+    assert len(scheduler.cache.cold) == 3
+
+
 def test_bad_widths_are_not_filled():
     curve = CostCurve(rows=(1, 2, 4, 8), seconds=(1.0, 3.0, 3.2, 4.0))
     backend = ToyBackend()

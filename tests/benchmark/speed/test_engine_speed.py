@@ -36,7 +36,7 @@ def test_mid_has_the_size_it_says():
 
 
 @pytest.mark.gguf
-@pytest.mark.parametrize("more", [[], ["--streams"]])
+@pytest.mark.parametrize("more", [[], ["--cache", "unified"]])
 def test_report_has_a_row_per_peer_and_width(micro, capsys, more):
     options = ["--model", str(micro), "--widths", "1,3", "--rounds", "2", "--prompt-tokens", "90", "--new-tokens", "8"]
     assert engine.main([*options, *more]) == 0

@@ -1,0 +1,26 @@
+"""Problems take turns, and inside one the first comes first."""
+
+from inference.fair_queue import FairQueue
+from inference.toy import ToyBackend
+from tests.inference.toy_jobs import toy_job
+
+
+def test_turns_go_round_the_problems():
+    queue, backend = FairQueue(), ToyBackend()
+    jobs = [toy_job(backend, text * 9) for text in (b"a", b"a", b"b", b"a", b"c", b"b")]
+    for job in jobs:
+        queue.push(job)
+    order = []
+    while queue.heads():
+        order.append(queue.heads()[0])
+        queue.remove(order[-1])
+    assert [jobs.index(job) for job in order] == [0, 2, 4, 1, 5, 3]
+
+
+def test_pushed_out_job_is_first_of_its_problem():
+    queue, backend = FairQueue(), ToyBackend()
+    first, second = toy_job(backend, b"a" * 9), toy_job(backend, b"a" * 9)
+    queue.push(first)
+    queue.push(second, first=True)
+    assert queue.heads() == (second,)
+    assert (len(queue), list(queue)) == (2, [second, first])
