@@ -129,7 +129,8 @@ def _become_program(request: Request, command: list[str], stdio: list[int]) -> N
         hard = resource.getrlimit(number)[1]
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(number, (most, most))
-    os.setpriority(os.PRIO_PROCESS, 0, request["nice"])
+    if request["nice"]:  # under a `nice` of somebody's, going back to 0 is refused
+        os.setpriority(os.PRIO_PROCESS, 0, request["nice"])
     for target, fd in enumerate(stdio):
         os.dup2(fd, target)
     os.closerange(len(stdio), 1024)
