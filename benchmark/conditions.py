@@ -12,8 +12,15 @@ from dataclasses import asdict, dataclass, replace
 from benchmark.pool import name_of
 from nodes.settings import PolicyName, Settings
 
+MACHINE_SETTINGS = ("model", "model_name", "gpu_layers", "threads", "sandbox", "sandbox_workers", "log_file", "approve")
+"""Where and how fast, not what is searched; the model's fingerprint is kept apart."""
 MANY_PROGRAMS = 10_000
 PLAIN_SAMPLES = 8
+
+
+def shaping(settings: Settings) -> dict[str, object]:
+    """Return the settings that shape a search, by name: equal ones make equal runs, whatever machine they are for."""
+    return {name: value for name, value in asdict(settings).items() if name not in MACHINE_SETTINGS}
 
 
 class ConditionError(ValueError):
@@ -45,7 +52,7 @@ class Condition:
 
     def digest(self, base: Settings) -> str:
         """Return a name for the condition under these settings."""
-        return name_of(asdict(self), asdict(base))[:12]
+        return name_of(asdict(self), shaping(base))[:12]
 
 
 _CONDITIONS = (
