@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmark.task import HiddenTest, Task, TaskError
-from nodes.parsing import labelled_pairs
+from nodes.labelled import labelled_pairs
 from nodes.problem_text import ProblemError, read_problem
 from nodes.state import Problem
 
