@@ -3,25 +3,29 @@
 Standard input brings the source and entry point, then arguments as tagged JSON (sandbox/harness.py) and CPU seconds per
 input; one line of JSON per value goes out, `[seconds, value]`, and at the first failure a word and nothing more.
 
-A long text goes out as its length and hash.
+A long text goes out as its length and hash, a long line packed.
 
 Limits: standard library only. The program shares the process, so it can forge values; they are its own.
 """
 
 # ruff: noqa: BLE001
 
+import base64
 import hashlib
 import json
 import os
 import signal
 import sys
 import time
+import zlib
 from types import FrameType
 
 sys.path.insert(0, "/opt/sandbox")
 from sandbox.harness import decode, encode
 
 LONG_TEXT = 1 << 14
+LONG_LINE = 1 << 16
+PACKED = "packed "
 
 
 class _LateError(BaseException):
@@ -53,7 +57,10 @@ def _short(node: object) -> object:
 
 
 def _say(channel: int, record: object) -> None:
-    data = memoryview(json.dumps(record).encode("ascii") + b"\n")
+    text = json.dumps(record).encode("ascii")
+    if len(text) > LONG_LINE:
+        text = b'"' + PACKED.encode("ascii") + base64.b64encode(zlib.compress(text)) + b'"'
+    data = memoryview(text + b"\n")
     while data:
         data = data[os.write(channel, data) :]
 

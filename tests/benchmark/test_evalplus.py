@@ -196,6 +196,23 @@ def test_arguments_that_a_program_changes_are_new_for_the_next_set(tmp_path, san
 
 
 @pytest.mark.bubblewrap
+@pytest.mark.parametrize(
+    ("reference", "code", "is_right"),
+    [
+        ("return 'ab' * 100_000", "return 'a' + 'ba' * 99_999 + 'b'", True),
+        ("return 'ab' * 100_000", "return 'ab' * 99_999 + 'ac'", False),
+        ("return list(range(50_000))", "return [float(i) for i in range(50_000)]", True),
+        ("return list(range(50_000))", "return [*range(49_999), 0]", False),
+        ("return 7 ** 20_000", "return pow(7, 10_000) ** 2", True),
+        ("return 7 ** 20_000", "return 7 ** 20_000 + 1", False),
+    ],
+)
+def test_large_values_are_compared_whole(tmp_path, sandbox, reference, code, is_right):
+    (task,) = load(tmp_path / "h.jsonl", "humaneval", [evalplus_row(canonical_solution=f"    {reference}\n")])
+    assert judge_of(task, sandbox)(f"def mean(xs):\n    {code}").right is is_right
+
+
+@pytest.mark.bubblewrap
 def test_a_reference_that_does_not_run_is_no_verdict(tmp_path, sandbox):
     (task,) = load(tmp_path / "h.jsonl", "humaneval", [evalplus_row(canonical_solution="    return 1 / 0\n")])
     with pytest.raises(TaskError, match="its own reference ends with runtime_error on input 1"):
