@@ -13,8 +13,18 @@ from pathlib import Path
 from benchmark.pool import name_of
 from nodes.settings import ONLY_FOR_REPORTS, PolicyName, Settings
 
+MACHINE_SETTINGS = ("model", "model_name", "models_folder", "gpu_layers", "threads", "sandbox", "sandbox_workers",
+                    "log_file", "thread_file", "approve")  # fmt: skip
+"""Where and how fast, not what is searched; the model's fingerprint is kept apart."""
 MANY_PROGRAMS = 10_000
 PLAIN_SAMPLES = 8
+
+
+def shaping(settings: Settings) -> dict[str, object]:
+    """Return the settings that shape a search, by name: equal ones make equal runs, whatever machine they are for."""
+    return {
+        name: value for name, value in asdict(settings).items() if name not in {*MACHINE_SETTINGS, *ONLY_FOR_REPORTS}
+    }
 
 
 class ConditionError(ValueError):
@@ -50,9 +60,8 @@ class Condition:
         Raises:
             OSError: the file of the Lens cannot be read.
         """
-        searching = {name: value for name, value in asdict(base).items() if name not in ONLY_FOR_REPORTS}
         lens = [Path(base.lens_file).expanduser().read_text(encoding="utf-8")] if base.lens_file else []
-        return name_of(asdict(self), searching, *lens)[:12]
+        return name_of(asdict(self), shaping(base), *lens)[:12]
 
 
 _CONDITIONS = (

@@ -1,8 +1,8 @@
 """The one place where programs meet hidden tests: after the search has ended, in processes that never search.
 
 A grading process loads the tasks by itself, reads the programs of the stored runs, and writes verdicts into a file
-that no search opens. A program is right when it passes every public and every hidden test. Programs that ran out of
-time are graded once more, with no other grading process beside them, before that counts.
+that no search opens. What right means is the task's rules' (benchmark/judges.py). Programs that ran out of time are
+graded once more, with no other grading process beside them, before that counts.
 
 Reference programs also say here whether the tests that the search wrote are right.
 """
@@ -15,18 +15,19 @@ from dataclasses import dataclass, replace
 from functools import cache
 from itertools import repeat
 from pathlib import Path
-from typing import Literal
 
 from benchmark.database import Database
+from benchmark.judges import judge_of
 from benchmark.processes import OnProgress, at_exit, spawned
 from benchmark.records import from_json, to_json
 from benchmark.runs import Run, RunBook, Selection
 from benchmark.task import Sheet, Task, TaskSource, load_sheets
+from benchmark.verdict import NO_PROGRAM as NO_PROGRAM
+from benchmark.verdict import Verdict as Verdict
 from nodes.judging import expected_key
 from nodes.settings import Settings
 from nodes.state import content_id
-from sandbox.base import Execution, Limits, Program, RunStatus, Sandbox
-from sandbox.compare import same_output
+from sandbox.base import Execution, Limits, Program, Sandbox
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS verdicts (
@@ -34,22 +35,6 @@ CREATE TABLE IF NOT EXISTS verdicts (
 CREATE TABLE IF NOT EXISTS truths (
     task TEXT NOT NULL, input TEXT NOT NULL, output_key TEXT NOT NULL, PRIMARY KEY (task, input)) WITHOUT ROWID;
 """
-FIRST_LOOK = 2
-"""Tests after which a wrong program has mostly shown itself; the rest is run only for those that pass them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What the hidden tests say of one program."""
-
-    right: bool
-    status: Literal["passed", "wrong_answer", "no_program"] | RunStatus
-    """How the first failing test ended."""
-    alone: bool = False
-    """Whether nothing else was being graded meanwhile; asked only of programs that timed out."""
-
-
-NO_PROGRAM = Verdict(right=False, status="no_program")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,21 +57,9 @@ def grade(task: Task, codes: Iterable[str], sandbox: Sandbox, limits: Limits = L
     Raises:
         SandboxUnavailableError: the sandbox failed; nothing is known about the programs.
     """
-    return {code: _grade_one(task, code, sandbox, limits) for code in dict.fromkeys(codes)}
-
-
-def _grade_one(task: Task, code: str, sandbox: Sandbox, limits: Limits) -> Verdict:
-    if not code.strip():
-        return NO_PROGRAM
-    tests = [(t.input, t.expected) for t in task.hidden] + [(t.input, t.expected) for t in task.problem.tests]
-    for part in (tests[:FIRST_LOOK], tests[FIRST_LOOK:]):
-        runs = _run(task, code, [given for given, _ in part], sandbox, limits) if part else ()
-        for run, (_, expected) in zip(runs, part, strict=True):
-            if run.status != "completed":
-                return Verdict(right=False, status=run.status)
-            if not same_output(task.problem.mode, run.output, expected):
-                return Verdict(right=False, status="wrong_answer")
-    return Verdict(right=True, status="passed")
+    distinct = list(dict.fromkeys(codes))
+    judge = judge_of(task, sandbox, limits) if any(code.strip() for code in distinct) else None
+    return {code: judge(code) if judge and code.strip() else NO_PROGRAM for code in distinct}
 
 
 def true_outputs(task: Task, inputs: Sequence[str], sandbox: Sandbox, limits: Limits = Limits()) -> dict[str, str]:
@@ -132,6 +105,20 @@ class GradeBook:
         self._database.close()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskGrade:
+    """A task whose stored programs all have a verdict."""
+
+    key: str
+    """Of its verdicts."""
+    is_doubtful: bool
+    """Whether one of them is a timeout that stands for the moment only."""
+    right: tuple[tuple[str, bool], ...]
+    """(condition, whether its answer is right)."""
+    tokens: int
+    """Generated tokens that all its runs are charged for."""
+
+
 class GradingDesk:
     """One grading process: the tasks, a sandbox, both files."""
 
@@ -143,19 +130,16 @@ class GradingDesk:
             SandboxUnavailableError: no back end holds.
         """
         self._grading = grading
-        self._tasks = {task.name: task for task in grading.source.load()}
+        self._tasks = grading.source.open()
         self._runs = RunBook(grading.runs)
         self._book = GradeBook(grading.verdicts)
         self._sandbox = grading.open_sandbox(grading.settings)
 
-    def grade_new(self, name: str) -> tuple[str, bool]:
-        """Grade the programs of a task's runs that have no verdict yet.
-
-        Returns:
-            The key of the task's verdicts, and whether one of them is a timeout that stands for the moment only.
-        """
-        task = self._tasks[name]
-        runs = self._stored(task)
+    def grade_new(self, name: str) -> TaskGrade:
+        """Grade the programs of a task's runs that have no verdict yet."""
+        task = self._tasks.task(name)
+        stored = self._stored(task)
+        runs = tuple(stored.values())
         known = self._book.verdicts(task.key)
         new = [code for code in _programs(runs) if content_id(code) not in known]
         verdicts = grade(task, new, self._sandbox, self._limits(task))
@@ -163,13 +147,19 @@ class GradingDesk:
         inputs = {test.input for run in runs for test in run.state.self_tests if test.id not in asked}
         truths = true_outputs(task, sorted(inputs), self._sandbox, self._limits(task))
         self._book.keep(task.key, verdicts, truths)
-        return task.key, any(_is_doubtful(v) for v in (*known.values(), *verdicts.values()))
+        judged = known | {content_id(code): verdict for code, verdict in verdicts.items()}
+        return TaskGrade(
+            key=task.key,
+            is_doubtful=any(map(_is_doubtful, judged.values())),
+            right=tuple((condition, _is_right(run, judged)) for condition, run in stored.items()),
+            tokens=sum(run.tokens for run in stored.values()),
+        )
 
     def grade_slow(self, name: str) -> None:
         """Grade the programs that timed out once more, now that nothing else is being graded."""
-        task = self._tasks[name]
+        task = self._tasks.task(name)
         slow = {program for program, verdict in self._book.verdicts(task.key).items() if _is_doubtful(verdict)}
-        codes = [code for code in _programs(self._stored(task)) if content_id(code) in slow]
+        codes = [code for code in _programs(self._stored(task).values()) if content_id(code) in slow]
         verdicts = grade(task, codes, self._sandbox, self._limits(task))
         self._book.keep(task.key, {code: replace(v, alone=True) for code, v in verdicts.items()}, {})
 
@@ -179,8 +169,8 @@ class GradingDesk:
         self._runs.close()
         self._book.close()
 
-    def _stored(self, task: Task) -> tuple[Run, ...]:
-        return tuple(self._runs.load(self._grading.selection, task.sheet.key).values())
+    def _stored(self, task: Task) -> dict[str, Run]:
+        return self._runs.load(self._grading.selection, task.sheet.key)
 
     def _limits(self, task: Task) -> Limits:
         settings = self._grading.settings
@@ -210,11 +200,12 @@ def grade_all(grading: Grading, names: Sequence[str], jobs: int, on_progress: On
     keys: dict[str, str] = {}
     slow: list[str] = []
     with spawned(jobs) as executor:
-        futures = {executor.submit(_grade_new, grading, name): name for name in names}
+        futures = {executor.submit(grade_task, grading, name): name for name in names}
         for done, future in enumerate(as_completed(futures), start=1):
             name = futures[future]
-            keys[name], is_slow = future.result()
-            slow += [name] * is_slow
+            graded = future.result()
+            keys[name] = graded.key
+            slow += [name] * graded.is_doubtful
             on_progress(done, len(futures))
     with spawned(1) as executor:
         for name in slow:
@@ -230,12 +221,17 @@ def _desk(grading: Grading) -> GradingDesk:
     return desk
 
 
-def _grade_new(grading: Grading, name: str) -> tuple[str, bool]:
+def grade_task(grading: Grading, name: str) -> TaskGrade:
+    """Grade what is new of a task; only for a grading process, which `spawned` makes."""
     return _desk(grading).grade_new(name)
 
 
 def _grade_slow(grading: Grading, name: str) -> None:
     _desk(grading).grade_slow(name)
+
+
+def _is_right(run: Run, verdicts: dict[str, Verdict]) -> bool:
+    return bool(run.code) and verdicts[content_id(run.code)].right
 
 
 def _is_doubtful(verdict: Verdict) -> bool:

@@ -19,7 +19,7 @@ from benchmark.provenance import commit, cores
 from benchmark.records import from_json, to_json
 from benchmark.runner import Searcher
 from benchmark.runs import Selection
-from benchmark.task import Sheet
+from benchmark.task import Sheet, TaskSource
 from nodes.settings import Settings
 
 SCHEMA = """
@@ -120,6 +120,13 @@ class MeasurementBook:
         self._database.close()
 
 
+def _named(source: TaskSource) -> str:
+    """Return where tasks came from, in words."""
+    if source.data_set and source.data_set != "embedded":
+        return f"{source.data_set} {source.release}".strip()
+    return source.file or f"embedded family, {source.part or 'held_out'}, seed {source.seed}"
+
+
 def record(
     grading: Grading,
     searcher: Searcher,
@@ -141,7 +148,7 @@ def record(
     """
     source = grading.source
     measurement = Measurement(
-        data=source.file or f"embedded family, {source.part}, seed {source.seed}",
+        data=_named(source),
         tasks=tuple(MeasuredTask(name=s.name, key=s.key, verdicts=keys[s.name], tags=s.tags) for s in sheets),
         selection=searcher.selection,
         settings=grading.settings,

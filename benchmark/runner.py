@@ -10,11 +10,13 @@ Limits: the processes share the machine, so seconds are those of a busy one.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import as_completed
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
+from types import TracebackType
+from typing import Self
 
 from benchmark.conditions import Condition, ConditionError
 from benchmark.pool import Meter, RecordedModel, RecordedSandbox
@@ -107,6 +109,61 @@ class Workbench:
         return Run(state=state, seconds=wall + spent.saved_s, wall_s=wall, spent=spent, error=error)
 
 
+class SearchProcesses:
+    """The processes of a search; a context manager. Left by an exception, it does not wait for work in flight."""
+
+    def __init__(self, search: Search, jobs: int) -> None:
+        """Check the conditions; entering starts the processes.
+
+        Raises:
+            ConditionError: a control comes without what it is compared with.
+        """
+        _check_order(search.conditions)
+        self._search = search
+        self._executor = spawned(jobs)
+        self._searcher: Searcher | None = None
+
+    @property
+    def searcher(self) -> Searcher:
+        """Who searches here.
+
+        Raises:
+            ModelError: the model cannot be opened.
+            SandboxUnavailableError: no back end holds.
+        """
+        if self._searcher is None:
+            self._searcher = self._executor.submit(_describe, self._search).result()
+        return self._searcher
+
+    def lacking(self, sheets: Sequence[Sheet]) -> list[Sheet]:
+        """Return the tasks that lack a run."""
+        with closing(RunBook(self._search.runs)) as book:
+            lacking = book.missing(self.searcher.selection, [sheet.key for sheet in sheets])
+        return [sheet for sheet in sheets if lacking[sheet.key]]
+
+    def run(self, sheets: Sequence[Sheet]) -> Iterator[Sheet]:
+        """Run what tasks lack and yield each that is done and stored, as they end.
+
+        Raises:
+            ModelError: the model failed; everything finished before is stored.
+            SandboxUnavailableError: the sandbox failed.
+        """
+        futures = {self._executor.submit(_run_missing, self._search, sheet): sheet for sheet in sheets}
+        for future in as_completed(futures):
+            future.result()
+            yield futures[future]
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the processes."""
+        self._executor.shutdown(wait=kind is None, cancel_futures=True)
+
+
 def run_all(search: Search, sheets: Sequence[Sheet], jobs: int, on_progress: OnProgress) -> Searcher:
     """Run what is missing, in `jobs` processes, and return who searched.
 
@@ -115,25 +172,12 @@ def run_all(search: Search, sheets: Sequence[Sheet], jobs: int, on_progress: OnP
         SandboxUnavailableError: the sandbox failed.
         ConditionError: a control comes without what it is compared with.
     """
-    _check_order(search.conditions)
-    with spawned(jobs) as executor:
-        searcher = executor.submit(_describe, search).result()
-        with closing(RunBook(search.runs)) as book:
-            lacking = book.missing(searcher.selection, [sheet.key for sheet in sheets])
-        _run_each(executor, search, [sheet for sheet in sheets if lacking[sheet.key]], on_progress)
-    return searcher
-
-
-def _run_each(executor: ProcessPoolExecutor, search: Search, sheets: Sequence[Sheet], on_progress: OnProgress) -> None:
-    futures = [executor.submit(_run_missing, search, sheet) for sheet in sheets]
-    on_progress(0, len(futures))
-    try:
-        for done, future in enumerate(as_completed(futures), start=1):
-            future.result()
-            on_progress(done, len(futures))
-    except BaseException:
-        executor.shutdown(wait=False, cancel_futures=True)
-        raise
+    with SearchProcesses(search, jobs) as processes:
+        lacking = processes.lacking(sheets)
+        on_progress(0, len(lacking))
+        for done, _ in enumerate(processes.run(lacking), start=1):
+            on_progress(done, len(lacking))
+        return processes.searcher
 
 
 def _check_order(conditions: Sequence[Condition]) -> None:

@@ -1,14 +1,15 @@
 """A `Task`: a problem and the hidden tests that grade it. Only grading processes ever load one.
 
 The search gets `Sheet`s, which have no field for hidden tests. A `TaskSource` names tasks without holding them, so a
-grading process can load them by itself.
+grading process can load them by itself; the hidden tests of a large set are unpacked task by task.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, Protocol
 
 from benchmark.embedded.problems import EmbeddedTask, held_out, tuning
 from benchmark.records import from_json
@@ -28,7 +29,29 @@ class HiddenTest:
 
     input: str
     """Standard input, or the arguments as Python literals."""
-    expected: str
+    expected: str = ""
+    """Empty where the reference program says what is right."""
+    group: str = ""
+    """Set of tests with a status of its own, such as `base` and `plus`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """How the programs of a task are judged; benchmark/judges.py applies them."""
+
+    kind: Literal["tests", "lcb", "evalplus", "script"] = "tests"
+    atol: float = 0.0
+    """Absolute tolerance of numbers (`evalplus`)."""
+    oracle: str = ""
+    """Entry point whose results have a comparison of their own (`evalplus`)."""
+    tolerant: bool = False
+    """Whether a second reading with tolerance is wanted, since several answers are right (`lcb`)."""
+    setup: str = ""
+    """Text before the program (`script`)."""
+    modules: tuple[str, ...] = ()
+    """Modules beyond the standard library that the boxes must have (`script`)."""
+    memory_mb: int = 0
+    """Memory of one test; 0: the problem's or the setting's (`script`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +62,8 @@ class Sheet:
     problem: Problem
     tags: tuple[str, ...] = ()
     """Groups that the task is reported under, such as `vague`."""
+    date: str = ""
+    """Day on which the problem was published, `2024-08-31`; empty where nobody knows."""
 
     @property
     def key(self) -> str:
@@ -57,6 +82,8 @@ class Task:
     reference: str = ""
     """A program that is right, or an empty text."""
     tags: tuple[str, ...] = ()
+    date: str = ""
+    rules: Rules = Rules()
 
     def __post_init__(self) -> None:
         """Refuse a task that every program would pass.
@@ -70,7 +97,7 @@ class Task:
     @property
     def sheet(self) -> Sheet:
         """The task without what the search must not see."""
-        return Sheet(name=self.name, problem=self.problem, tags=self.tags)
+        return Sheet(name=self.name, problem=self.problem, tags=self.tags, date=self.date)
 
     @property
     def key(self) -> str:
@@ -79,15 +106,75 @@ class Task:
         return f"{self.sheet.key}#{content_id(*tests)}"
 
 
+class TaskSet(Protocol):
+    """Tasks by name."""
+
+    @property
+    def sheets(self) -> tuple[Sheet, ...]:
+        """What a search may know of every task, in the order of the set."""
+
+    def task(self, name: str) -> Task:
+        """Return one task; for grading processes only.
+
+        Raises:
+            TaskError: there is none of that name, or it cannot grade.
+        """
+
+
+class Loaded:
+    """Tasks that are all in memory."""
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        """Keep the tasks.
+
+        Raises:
+            TaskError: there is none, or two have one name.
+        """
+        self._tasks = {task.name: task for task in tasks}
+        if not tasks:
+            raise TaskError("the data set holds no task")
+        if len(self._tasks) < len(tasks):
+            raise TaskError("two tasks of the data set have one name")
+        self.sheets: tuple[Sheet, ...] = tuple(task.sheet for task in tasks)
+
+    def task(self, name: str) -> Task:
+        """Return one task.
+
+        Raises:
+            TaskError: there is none of that name.
+        """
+        if name not in self._tasks:
+            raise TaskError(f"there is no task {name}")
+        return self._tasks[name]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskSource:
-    """Where tasks come from: a part of the embedded family, or a file with one task per line (JSON)."""
+    """Where tasks come from: a data set, a part of the embedded family, or a file with one task per line (JSON)."""
 
+    data_set: str = ""
+    """Name of a data set (benchmark/data_sets.py), or a folder of problems."""
+    data: str = ""
+    """The data set's file or folder; empty: downloaded."""
+    release: str = ""
     part: str = ""
     n: int = 0
     """Tasks of the part; of a file, the first n, or all when 0."""
     seed: int = 0
     file: str = ""
+
+    def open(self) -> TaskSet:
+        """Return the tasks by name, each loaded when it is asked for where the set is large; for graders only.
+
+        Raises:
+            TaskError: the tasks cannot be loaded.
+            OSError: their file cannot be read.
+        """
+        if self.data_set:
+            from benchmark.data_sets import open_data_set
+
+            return open_data_set(self)
+        return Loaded(self.load())
 
     def load(self) -> tuple[Task, ...]:
         """Return the tasks; equal sources give equal tasks. For grading processes only.
@@ -96,6 +183,9 @@ class TaskSource:
             TaskError: the part is unknown, the file holds no task, or a task cannot grade.
             OSError: the file cannot be read.
         """
+        if self.data_set:
+            tasks = self.open()
+            return tuple(tasks.task(sheet.name) for sheet in tasks.sheets)
         if self.file:
             return self._from_file()
         return embedded_tasks(self.part, self.n, self.seed)
@@ -112,7 +202,7 @@ class TaskSource:
 
 def load_sheets(source: TaskSource) -> tuple[Sheet, ...]:
     """Return what a search may know of the source's tasks."""
-    return tuple(task.sheet for task in source.load())
+    return source.open().sheets
 
 
 def embedded_tasks(part: str, n: int, seed: int) -> tuple[Task, ...]:

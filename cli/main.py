@@ -10,6 +10,7 @@ from typing import Annotated, get_args
 import typer
 
 from cli.exits import MEANINGS
+from cli.measuring import app as measuring
 from cli.models import app as models
 from nodes.settings import PolicyName, SandboxName
 
@@ -38,6 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(models)
+app.add_typer(measuring)
 
 
 def _show_version(asked: bool) -> None:

@@ -17,7 +17,7 @@ print(*p["project"]["optional-dependencies"][sys.argv[1]], sep="\n")' "$1"
 }
 
 compile pyproject.toml --extra dev --output-file requirements.lock
-for name in openai report server train; do
+for name in openai report scicode server train; do
     extra "$name" | compile - --constraint requirements.lock --output-file "requirements-$name.lock"
 done
 # What builds llama-cpp-python, instead of whatever is newest on the day of the build.

@@ -53,6 +53,15 @@ def key(node: Node) -> str:
     return _fold(node, _KEY)
 
 
+def exact_key(node: Node) -> str:
+    """Return a text that is equal for values that Python calls equal; a tuple is no list, at the top neither.
+
+    Raises:
+        ValueError: nested too deeply.
+    """
+    return _fold(node, _KEY)
+
+
 def check(node: Node) -> Node:
     """Return the node itself.
 

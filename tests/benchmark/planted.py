@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import sys
 
+from benchmark.bench import Bench, run_bench
 from benchmark.conditions import CONDITIONS
 from benchmark.grader import Grading, grade_all
 from benchmark.records import to_json
 from benchmark.runner import Search, run_all
+from benchmark.sampling import Choice
 from benchmark.task import HiddenTest, Task, TaskSource
 from inference.scripted import ScriptedModel
 from nodes.problem_text import read_problem
@@ -85,6 +87,18 @@ def quiet(done, whole):
     """Report no progress."""
 
 
+def a_bench(folder, source, conditions=("baseline", "phase1", "full"), **changes):
+    """Return a benchmark run whose files are in a folder."""
+    values = {
+        "name": "planted",
+        "source": source,
+        "choice": Choice(),
+        "search": a_search(folder, conditions),
+        "jobs": 1,
+    }
+    return Bench(**values | changes)
+
+
 def searched_and_graded(folder, tasks, conditions=tuple(CONDITIONS)):
     """Search and grade tasks; return (search, searcher, grading, keys)."""
     source = write_tasks(folder / "tasks.jsonl", tasks)
@@ -95,9 +109,13 @@ def searched_and_graded(folder, tasks, conditions=tuple(CONDITIONS)):
 
 
 if __name__ == "__main__":
-    # A run to be killed: `planted.py FOLDER TASKS`, one line of output per task done.
+    # A run to be killed: `planted.py FOLDER TASKS [bench]`, one line of output per task done.
     import pathlib
 
     folder, count = pathlib.Path(sys.argv[1]), int(sys.argv[2])
+    if sys.argv[3:] == ["bench"]:
+        bench = a_bench(folder, write_tasks(folder / "tasks.jsonl", [a_task(i) for i in range(count)]))
+        run_bench(bench, lambda standing: sys.stdout.write(f"{standing.done}\n") and sys.stdout.flush())
+        sys.exit()
     sheets = [a_task(i).sheet for i in range(count)]
     run_all(a_search(folder), sheets, 1, lambda done, whole: sys.stdout.write(f"{done}\n") and sys.stdout.flush())

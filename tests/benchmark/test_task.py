@@ -33,7 +33,7 @@ def test_a_source_loads_the_same_tasks_every_time():
 
 
 def test_no_field_of_what_the_search_gets_could_hold_a_hidden_test():
-    assert {f.name for f in fields(Sheet)} == {"name", "problem", "tags"}
+    assert {f.name for f in fields(Sheet)} == {"name", "problem", "tags", "date"}
     assert not any("hidden" in f.name or "reference" in f.name for f in fields(Problem))
 
 

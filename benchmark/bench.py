@@ -1,0 +1,195 @@
+"""A benchmark run: choose tasks, search what is missing, grade each task once its search has ended, tabulate.
+
+Search processes never load a hidden test; one grading process reads what they stored and tells them nothing, so that
+the count of passed tasks can be shown while others are still being searched.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from benchmark.database import Database
+from benchmark.energy import metered
+from benchmark.grader import Grading, TaskGrade, grade_all, grade_task, sheets_of
+from benchmark.measurement import record
+from benchmark.measures import Graded
+from benchmark.plan import SCHEMA as PLANS
+from benchmark.plan import check_plan, plan_of
+from benchmark.processes import spawned
+from benchmark.runner import Search, Searcher, SearchProcesses
+from benchmark.sampling import Choice, choose
+from benchmark.table import collect
+from benchmark.task import Sheet, TaskSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """What is to be measured."""
+
+    name: str
+    """Of the run, within its file."""
+    source: TaskSource
+    choice: Choice
+    search: Search
+    jobs: int
+    """Search processes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How far a run is."""
+
+    done: int
+    """Tasks searched, those of earlier calls included."""
+    whole: int
+    graded: int
+    passed: tuple[tuple[str, int], ...]
+    """(condition, tasks whose answer is right) among the graded."""
+    tokens: int
+    """Generated tokens that the graded tasks are charged for."""
+    seconds_left: float | None
+    """Estimated from the tasks of this call; None before the first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """A run, ended."""
+
+    sheets: tuple[Sheet, ...]
+    results: dict[str, list[Graded]]
+    searcher: Searcher
+    searched_s: float
+    graded_s: float
+
+
+OnStanding = Callable[[Standing], None]
+
+
+def run_bench(bench: Bench, on_standing: OnStanding) -> Measured:
+    """Run what is missing and return all results.
+
+    Raises:
+        TaskError: the tasks cannot be loaded, or none is left.
+        PlanError: a run of this name was stored with other settings.
+        ConditionError: conditions that cannot be run together.
+        ModelError: the model failed; everything finished before is stored.
+        SandboxUnavailableError: the sandbox failed, likewise.
+    """
+    sheets = choose(sheets_of(bench.source), bench.choice)
+    began = time.monotonic()
+    with SearchProcesses(bench.search, bench.jobs) as processes:
+        _check(bench, sheets, processes.searcher)
+        grading = _grading(bench, processes.searcher)
+        with metered() as metering:
+            _search_and_grade(processes, grading, sheets, on_standing)
+        searcher = processes.searcher
+    searched = time.monotonic()
+    # Once more for all: what timed out beside others runs alone now.
+    keys = grade_all(grading, [sheet.name for sheet in sheets], 1, lambda done, whole: None)
+    record(grading, searcher, sheets, keys, jobs=bench.jobs, power=metering.power)
+    return Measured(
+        sheets=sheets,
+        results=collect(grading, sheets, keys),
+        searcher=searcher,
+        searched_s=searched - began,
+        graded_s=time.monotonic() - searched,
+    )
+
+
+def _check(bench: Bench, sheets: Sequence[Sheet], searcher: Searcher) -> None:
+    plan = plan_of(bench.source, bench.choice, sheets, bench.search, searcher)
+    with closing(Database(bench.search.runs, PLANS)) as database:
+        check_plan(database, bench.name, plan, bench.search.runs)
+
+
+def _grading(bench: Bench, searcher: Searcher) -> Grading:
+    runs = Path(bench.search.runs)
+    return Grading(
+        runs=bench.search.runs,
+        verdicts=str(runs.with_name(f"{runs.stem}.verdicts{runs.suffix}")),
+        source=bench.source,
+        selection=searcher.selection,
+        settings=replace(bench.search.settings, sandbox_workers=1),
+        open_sandbox=bench.search.open_sandbox,
+    )
+
+
+def _search_and_grade(
+    processes: SearchProcesses, grading: Grading, sheets: Sequence[Sheet], on_standing: OnStanding
+) -> None:
+    lacking = processes.lacking(sheets)
+    names = {sheet.name for sheet in lacking}
+    with _one_process() as executor:
+        tally = _Tally(executor, grading, len(sheets))
+        for sheet in sheets:
+            if sheet.name not in names:
+                tally.submit(sheet)
+        on_standing(tally.standing(0, len(lacking)))
+        for done, sheet in enumerate(processes.run(lacking), start=1):
+            tally.submit(sheet)
+            on_standing(tally.standing(done, len(lacking)))
+        for _ in tally.wait():
+            on_standing(tally.standing(len(lacking), len(lacking)))
+
+
+@contextmanager
+def _one_process() -> Iterator[ProcessPoolExecutor]:
+    """Give the grading process; left by an exception, do not wait for work in flight."""
+    executor = spawned(1)
+    try:
+        yield executor
+    except BaseException:
+        executor.shutdown(wait=False, cancel_futures=True)
+        raise
+    executor.shutdown()
+
+
+class _Tally:
+    """Counts what the grading process says."""
+
+    def __init__(self, executor: ProcessPoolExecutor, grading: Grading, whole: int) -> None:
+        self._executor = executor
+        self._grading = grading
+        self._whole = whole
+        self._began = time.monotonic()
+        self._futures: list[Future[TaskGrade]] = []
+        self._waiting: list[Future[TaskGrade]] = []
+        self._passed = Counter({name: 0 for name, _ in grading.selection.digests})
+        self._tokens = 0
+
+    def submit(self, sheet: Sheet) -> None:
+        """Have a task graded whose search has ended."""
+        future = self._executor.submit(grade_task, self._grading, sheet.name)
+        self._futures.append(future)
+        self._waiting.append(future)
+
+    def standing(self, done: int, wanted: int) -> Standing:
+        """Return how far the run is, `done` of the `wanted` tasks of this call."""
+        ended = [future for future in self._waiting if future.done()]
+        self._waiting = [future for future in self._waiting if not future.done()]
+        for future in ended:
+            graded = future.result()
+            self._passed.update(name for name, is_right in graded.right if is_right)
+            self._tokens += graded.tokens
+        left = (time.monotonic() - self._began) / done * (wanted - done) if done else None
+        return Standing(
+            done=self._whole - wanted + done,
+            whole=self._whole,
+            graded=len(self._futures) - len(self._waiting),
+            passed=tuple(self._passed.items()),
+            tokens=self._tokens,
+            seconds_left=left,
+        )
+
+    def wait(self) -> Iterator[None]:
+        """Yield after each task that is graded, until all are."""
+        for future in self._futures:
+            if future in self._waiting:
+                future.result()
+                yield

@@ -1,0 +1,160 @@
+"""`atlas bench` and `atlas ablate`: run policies on a data set, show how far it is, print the table."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmark.bench import Bench, Measured, run_bench
+from benchmark.conditions import CONDITIONS, Condition, ConditionError
+from benchmark.markdown import write_tables
+from benchmark.plan import PlanError
+from benchmark.provenance import code_digest, commit, cores
+from benchmark.readings import readings_table
+from benchmark.runner import Search
+from benchmark.sampling import Choice
+from benchmark.table import described
+from benchmark.task import TaskError, TaskSource
+from cli.bench_progress import Bar, BenchProgress, Lines
+from cli.exits import EXPECTED, Exit, UsageError, exit_code, one_line, wants_tracebacks
+from cli.printable import printable
+from graphs.configuration import load_settings
+from graphs.factory import open_box, open_model
+from inference.base import Model
+from nodes.settings import Settings
+from sandbox.base import Sandbox
+
+REFUSED = (*EXPECTED, TaskError, PlanError, ConditionError, sqlite3.Error, OSError)
+"""Failures that end in one line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchOptions:
+    """What the command line asks for, beside the settings."""
+
+    data_set: str
+    data: str = ""
+    release: str = ""
+    policies: tuple[str, ...]
+    k: int = 0
+    choice: Choice = Choice()
+    jobs: int = 1
+    runs: str = ""
+    """File of the runs and the pool."""
+    name: str = ""
+    config: Path | None = None
+    flags: Mapping[str, object]
+    """Settings given as flags; None where a flag was not given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Openers:
+    """What opens a model and a sandbox in each process; importable functions."""
+
+    model: Callable[[Settings], Model] = open_model
+    sandbox: Callable[[Settings], Sandbox] = open_box
+
+
+def run_bench_command(options: BenchOptions, openers: Openers = Openers()) -> int:
+    """Run the command and return its exit code; expected failures end in one line on standard error."""
+    try:
+        return _run(options, openers)
+    except REFUSED as error:
+        if wants_tracebacks():
+            raise
+        return _fail(one_line(error), exit_code(error))
+    except BrokenProcessPool:
+        return _fail(
+            "a process was ended from outside, perhaps for lack of memory; the same command goes on", Exit.MODEL
+        )
+    except KeyboardInterrupt:
+        _fail("stopped; the same command goes on from here", Exit.INTERRUPTED)
+        sys.stdout.flush()
+        # Work in flight is given up: its processes end with this one, and waiting for them would take minutes.
+        os._exit(Exit.INTERRUPTED)
+
+
+def _run(options: BenchOptions, openers: Openers) -> int:
+    bench = _bench(options, openers)
+    with _progress(options) as progress:
+        measured = run_bench(bench, progress.tell)
+    print(report(bench, measured))
+    return 0
+
+
+def report(bench: Bench, measured: Measured) -> str:
+    """Return the tables of a run in Markdown, and above them what was measured with what."""
+    source, choice = bench.source, bench.choice
+    window = f", {choice.since or 'the first'} to {choice.until or 'the last'}" if choice.since or choice.until else ""
+    drawn = f", sample {choice.sample} with seed {choice.sample_seed}" if choice.sample else ""
+    shard = f", shard {choice.shard}" if choice.shard != "1/1" else ""
+    head = [
+        f"- tasks: {len(measured.sheets)} of {source.data_set} {source.release}".rstrip() + window + drawn + shard,
+        f"- model: {measured.searcher.model} ({measured.searcher.selection.model})",
+        f"- code: commit {commit()}, search {measured.searcher.selection.code}",
+        f"- settings: {described(bench.search.settings)}",
+        f"- sandbox: {measured.searcher.sandbox}; machine: {cores()} cores, {bench.jobs} processes",
+        f"- minutes of this call: {measured.searched_s / 60:.1f} to search, {measured.graded_s / 60:.1f} to grade",
+        f"- runs: {bench.search.runs}, named {bench.name}",
+    ]
+    tables = [write_tables(measured.results, measured.sheets), readings_table(measured.results)]
+    return "\n\n".join(["\n".join(head), *(table for table in tables if table)])
+
+
+def _bench(options: BenchOptions, openers: Openers) -> Bench:
+    settings = load_settings(options.config, os.environ, {**options.flags, "k": options.k or None})
+    if options.jobs < 1:
+        raise UsageError(f"--jobs must be at least 1, not {options.jobs}")
+    if options.jobs > 1:
+        settings = replace(settings, threads=settings.threads or max(1, cores() // options.jobs), sandbox_workers=1)
+    is_family = options.data_set == "embedded"
+    choice = options.choice
+    if is_family:
+        # The family is drawn, not read: a sample of n tasks is the n tasks of that seed.
+        choice = replace(choice, sample=0)
+    source = TaskSource(
+        data_set=options.data_set,
+        data=options.data,
+        release=options.release,
+        n=options.choice.sample or options.choice.limit if is_family else 0,
+        seed=options.choice.sample_seed if is_family else 0,
+    )
+    stem = Path(options.data_set).name.replace("+", "-plus")
+    shard = "" if choice.shard == "1/1" else f"-shard-{choice.shard.replace('/', '-of-')}"
+    search = Search(
+        runs=options.runs or f"runs/{stem}{shard}.sqlite",
+        conditions=_conditions(options.policies),
+        settings=replace(settings, approve=False),
+        code=code_digest(),
+        open_model=openers.model,
+        open_sandbox=openers.sandbox,
+    )
+    name = options.name or "+".join(options.policies)
+    return Bench(name=name, source=source, choice=choice, search=search, jobs=options.jobs)
+
+
+def _conditions(policies: Sequence[str]) -> tuple[Condition, ...]:
+    """Return the conditions in the order in which they must run: a control after what it is compared with."""
+    unknown = [name for name in policies if name not in CONDITIONS]
+    if unknown:
+        raise UsageError(f"there is no policy {', '.join(unknown)}; known are {', '.join(CONDITIONS)}")
+    if len(set(policies)) < len(policies):
+        raise UsageError("a policy is named twice")
+    return tuple(condition for name, condition in CONDITIONS.items() if name in policies)
+
+
+def _progress(options: BenchOptions) -> BenchProgress:
+    console = Console(stderr=True, highlight=False)
+    return Bar(console, options.data_set) if console.is_terminal else Lines(console)
+
+
+def _fail(message: str, code: Exit) -> int:
+    print(f"atlas: {printable(message)}", file=sys.stderr)
+    return int(code)

@@ -1,0 +1,101 @@
+"""A benchmark run: resumed after any kill, refused under other settings, counted while it goes on."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmark.bench import run_bench
+from benchmark.grader import GradeBook
+from benchmark.plan import PlanError
+from benchmark.records import to_json
+from benchmark.runs import RunBook
+from tests.benchmark import planted
+from tests.benchmark.planted import SETTINGS, a_bench, a_task, write_tasks
+from tests.benchmark.test_runner import timeless
+
+pytestmark = pytest.mark.bubblewrap
+TASKS = 5
+KILLS = 10
+
+
+def outcome(bench, measured):
+    """Return all of a run that does not depend on the clock: searches, verdicts, and what the table counts."""
+    results = {
+        condition: [(g.sheet.name, timeless(g.run), g.right, sorted((p, to_json(v)) for p, v in g.verdicts.items()))
+                    for g in graded]
+        for condition, graded in measured.results.items()
+    }  # fmt: skip
+    return results, measured.searcher
+
+
+@pytest.mark.timeout(900)  # some forty interpreters start; a busy machine takes its time
+def test_killed_at_ten_random_moments_a_run_ends_like_one_that_was_not(tmp_path):
+    moments = random.Random(5)
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    for folder in (killed, whole):
+        folder.mkdir()
+        source = write_tasks(folder / "tasks.jsonl", [a_task(i) for i in range(TASKS)])
+    for _ in range(KILLS):
+        kill_somewhere(killed, moments)
+    bench = a_bench(killed, replace(source, file=str(killed / "tasks.jsonl")))
+    with closing(RunBook(bench.search.runs)) as book:
+        (stored,) = book.database.rows("SELECT count(*) FROM runs")[0]
+    again = a_bench(whole, source)
+    assert outcome(bench, run_bench(bench, print)) == outcome(again, run_bench(again, print))
+    assert stored > 0
+
+
+def kill_somewhere(folder, moments):
+    """Start a run and kill it with SIGKILL: sometimes before its first task, sometimes after one or two more."""
+    command = [sys.executable, str(Path(planted.__file__)), str(folder), str(TASKS), "bench"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    lines = moments.choice([0, 1, 1, 2])
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        for _ in range(lines):
+            if not process.stdout.readline():
+                break
+        time.sleep(moments.uniform(0, 0.5))
+        process.send_signal(signal.SIGKILL)
+
+
+def test_a_run_is_counted_while_it_goes_on_and_costs_nothing_the_second_time(tmp_path):
+    source = write_tasks(tmp_path / "tasks.jsonl", [a_task(i) for i in range(2)])
+    told, again = [], []
+    bench = a_bench(tmp_path, source, ("baseline", "phase1"))
+    first = run_bench(bench, told.append)
+    assert [s.done for s in told[:1]] + [told[-1].done, told[-1].whole, told[-1].graded] == [0, 2, 2, 2]
+    assert dict(told[-1].passed)["phase1"] == sum(g.right for g in first.results["phase1"])
+    assert told[-1].tokens == sum(g.run.tokens for graded in first.results.values() for g in graded)
+    assert told[-1].seconds_left == 0
+    second = run_bench(bench, again.append)
+    assert (again[0].done, again[0].whole) == (2, 2)
+    assert outcome(bench, second) == outcome(bench, first)
+
+
+def test_other_settings_are_refused_by_name_and_other_names_or_machines_are_not(tmp_path):
+    source = write_tasks(tmp_path / "tasks.jsonl", [a_task(1)])
+    bench = a_bench(tmp_path, source, ("baseline",))
+    run_bench(bench, print)
+    warmer = replace(bench, search=replace(bench.search, settings=replace(SETTINGS, temperature=0.5)))
+    with pytest.raises(PlanError, match="temperature is 0.5, not 0.8.*go on with the stored ones, or give --name"):
+        run_bench(warmer, print)
+    told = []
+    faster = replace(bench, search=replace(bench.search, settings=replace(SETTINGS, threads=7, sandbox_workers=2)))
+    run_bench(faster, told.append)
+    assert told[0].done == 1
+    # No verdict is in the file that the search writes.
+    with closing(RunBook(bench.search.runs)) as book:
+        tables = {name for (name,) in book.database.rows("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    assert tables == {"runs", "completions", "executions", "plans"}
+    with closing(GradeBook(bench.search.runs.replace("runs.sqlite", "runs.verdicts.sqlite"))) as book:
+        assert len(book.verdicts(a_task(1).key)) == 1
