@@ -28,7 +28,7 @@ def description(name: str, path: Path, settings: Settings, machine: Machine | No
     """
     header = whole_header(path)
     machine = machine or look()
-    shape, wish = shape_of(header), wish_of(settings, header.context_length)
+    shape, wish = shape_of(header), wish_of(header, settings)
     found = fit(shape, wish, machine)
     lines = [*_facts(name, path, header, shape), *_needs(wish, machine, found)]
     if not shape.ordinary:

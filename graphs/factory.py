@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,9 @@ from nodes.settings import Settings
 from sandbox.base import Sandbox
 
 if TYPE_CHECKING:
-    from inference.fit import Wish
-    from inference.footprint import Load
+    from inference.fit import Fit, Wish
+    from inference.gguf_file import GgufHeader
+    from inference.layout import Width
 
 EMBEDDED = Path(__file__).parent.parent / "inference" / "embedded" / "model.gguf"
 API_KEY = "ATLAS_API_KEY"
@@ -39,15 +41,17 @@ def open_model(settings: Settings) -> Model:
             context_tokens=settings.context_tokens,
         )
     from inference.gguf import GgufModel
+    from inference.pulled import whole_header
 
     path = model_path(settings)
-    load = fitting_load(path, settings)
+    header = whole_header(path)
+    found = fitting(path.name, header, settings)
     return GgufModel(
         path,
         context_tokens=settings.context_tokens,
-        gpu_layers=load.gpu_layers,
+        gpu_layers=found.load.gpu_layers,
         threads=settings.threads or decoding_threads(),
-        width=settings.batch_width,
+        width=width_of(header, settings, found),
     )
 
 
@@ -71,37 +75,59 @@ def models_folder(settings: Settings) -> Path:
     return Path(settings.models_folder).expanduser() if settings.models_folder else default_folder()
 
 
-def fitting_load(path: Path, settings: Settings) -> Load:
-    """Return how to load a model file on this machine, before anything of it is loaded.
+def fitting(name: str, header: GgufHeader, settings: Settings) -> Fit:
+    """Return how to load a model on this machine, before anything of it is loaded.
 
     Raises:
-        ModelError: the file is unusable, or memory does not suffice whatever is moved to a GPU; the line says what to
-            change.
+        ModelError: memory does not suffice whatever is moved to a GPU; the line says what to change.
     """
     from inference.fit import advice, fit, misfit
     from inference.footprint import shape_of
     from inference.machine import look
-    from inference.pulled import whole_header
 
-    header = whole_header(path)
-    shape, wish, machine = shape_of(header), wish_of(settings, header.context_length), look()
+    shape, wish, machine = shape_of(header), wish_of(header, settings), look()
     found = fit(shape, wish, machine)
     if not found.fits and shape.ordinary:
-        raise ModelError(misfit(path.name, found, advice(shape, wish, machine)))
-    return found.load
+        raise ModelError(misfit(name, found, advice(shape, wish, machine)))
+    return found
 
 
-def wish_of(settings: Settings, trained: int) -> Wish:
-    """Return what the settings ask of a model that was trained for so many tokens of context (0: unknown)."""
-    from inference.fit import Wish
+def wish_of(header: GgufHeader, settings: Settings) -> Wish:
+    """Return what the settings ask of a model, in terms of memory."""
+    from inference.fit import CPU_BATCH, Wish
+    from inference.layout import MOST_WIDTH, Width, layout_for
 
+    context = min(settings.context_tokens, header.context_length or settings.context_tokens)
+    alone = settings.batch_width == 1
+    layout = layout_for(header, context, CPU_BATCH, Width(most=settings.batch_width, cells=context))
     return Wish(
-        context_tokens=min(settings.context_tokens, trained or settings.context_tokens),
-        k=settings.k,
+        context_tokens=context,
+        k=min(settings.k, settings.batch_width or MOST_WIDTH),
         kv_type=settings.kv_type,
         flash_attention=settings.flash_attention,
         gpu_layers=settings.gpu_layers,
+        sequences=layout.sequences,
+        batch=0 if alone else layout.rows,
+        outputs=layout.outputs,
     )
+
+
+def width_of(header: GgufHeader, settings: Settings, found: Fit) -> Width:
+    """Return the width and the cache that an engine is opened with.
+
+    Small caches are laid out as the engine thinks best, where that fits; large ones get the cells that fit.
+    """
+    from inference.footprint import footprint, shape_of
+    from inference.layout import Width, layout_for
+
+    load = found.load
+    free = Width(most=settings.batch_width, kv_type=load.kv_type, flash_attention=load.flash_attention)
+    context = min(settings.context_tokens, header.context_length or settings.context_tokens)
+    layout = layout_for(header, context, load.batch, free)
+    main, gpu = footprint(shape_of(header), replace(load, cells=layout.cells, sequences=layout.sequences))
+    if not layout.unified and main.total <= found.main_free and gpu.total <= found.gpu_free:
+        return free
+    return replace(free, cells=load.cells)
 
 
 def decoding_threads() -> int:

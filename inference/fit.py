@@ -19,6 +19,9 @@ FlashAttention = Literal["auto", "on", "off"]
 MAIN_SHARE = 0.9
 """Share of the free main memory that a model may take; the rest is for programs in the sandbox and for the system."""
 CPU_BATCH, GPU_BATCH = 128, 512
+CPU_CONTEXTS = 4
+"""Most whole contexts that a processor's cache holds: without flash attention the compute buffer grows with cells and
+heads, to gigabytes."""
 GIB = 1 << 30
 _CELLS = 256
 _LEAST_CONTEXT = 1024
@@ -36,6 +39,11 @@ class Wish:
     flash_attention: FlashAttention = "auto"
     gpu_layers: int = -1
     """-1: as many as fit."""
+    sequences: int = 1
+    """Texts that the engine keeps, live and cold."""
+    batch: int = 0
+    """Rows in one pass; 0: as suits the processor or the GPU."""
+    outputs: int = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,10 +125,11 @@ def _fit(shape: ModelShape, wish: Wish, machine: Machine, *, cells: int, layers:
     flash = wish.flash_attention == "on" or (wish.flash_attention == "auto" and (layers > 0 or wish.kv_type != "f16"))
     load = Load(
         cells=cells,
-        sequences=wish.k,
+        sequences=wish.sequences,
         kv_type=wish.kv_type,
         flash_attention=flash,
-        batch=GPU_BATCH if layers else CPU_BATCH,
+        batch=wish.batch or (GPU_BATCH if layers else CPU_BATCH),
+        outputs=wish.outputs,
         gpu_layers=layers,
     )
     main, gpu = footprint(shape, load)
@@ -130,7 +139,8 @@ def _fit(shape: ModelShape, wish: Wish, machine: Machine, *, cells: int, layers:
 
 def _widest(shape: ModelShape, wish: Wish, machine: Machine, least: Fit) -> Fit:
     """Raise the cells from one context to k of them as far as they fit."""
-    low, high = wish.context_tokens // _CELLS, -(-wish.context_tokens * wish.k // _CELLS)
+    contexts = wish.k if least.load.gpu_layers else min(wish.k, CPU_CONTEXTS)
+    low, high = wish.context_tokens // _CELLS, -(-wish.context_tokens * contexts // _CELLS)
     best = least
     while low < high:
         middle = (low + high + 1) // 2

@@ -81,6 +81,8 @@ class Load:
     flash_attention: bool = False
     batch: int = 512
     """Rows in one pass (llama.cpp's n_ubatch)."""
+    outputs: int = 32
+    """Rows of a pass whose logits may be wanted."""
     gpu_layers: int = 0
     """As llama.cpp counts: 1 is the output alone, one more than the layers is everything."""
 
@@ -136,14 +138,18 @@ def cache_bytes(layers: Sequence[Layer], load: Load) -> int:
 
 
 def compute_bytes(shape: ModelShape, load: Load) -> int:
-    """Return the bytes of llama.cpp's compute buffer and of the logits it keeps."""
+    """Return the bytes of llama.cpp's compute buffer: the largest of its stages."""
     cells, row = padded(load.cells), load.batch * _FLOAT
     feed_forward = row * (3 * shape.hidden + 4 * shape.width)
+    logits = logit_bytes(shape, load) + 2 * row * shape.width
     if load.flash_attention:
-        work = feed_forward + cells * load.batch * 2
-    else:
-        work = max(feed_forward, row * (cells * (shape.heads + 1) + 6 * shape.width))
-    return work + load.sequences * shape.vocabulary * _FLOAT
+        return max(feed_forward + cells * load.batch * 2, logits)
+    return max(feed_forward, row * (cells * (shape.heads + 1) + 6 * shape.width), logits)
+
+
+def logit_bytes(shape: ModelShape, load: Load) -> int:
+    """Return the bytes of the logits that one pass may give."""
+    return min(load.outputs, load.batch) * shape.vocabulary * _FLOAT
 
 
 def footprint(shape: ModelShape, load: Load) -> tuple[Footprint, Footprint]:
@@ -160,7 +166,7 @@ def footprint(shape: ModelShape, load: Load) -> tuple[Footprint, Footprint]:
     main = Footprint(
         weights=shape.embedding + (0 if taken else shape.output) + sum(layer.weights for layer in here),
         cache=cache_bytes(here, load),
-        compute=compute if here else row_bytes(shape, load),
+        compute=logit_bytes(shape, load) + (compute if here else load.batch * shape.width * _FLOAT),
     )
     if not taken:
         return main, Footprint(weights=0, cache=0, compute=0)
@@ -170,11 +176,6 @@ def footprint(shape: ModelShape, load: Load) -> tuple[Footprint, Footprint]:
         compute=compute + CUDA_RESERVE,
     )
     return main, gpu
-
-
-def row_bytes(shape: ModelShape, load: Load) -> int:
-    """Return what main memory holds of a pass when all layers are elsewhere: embedded rows and logits."""
-    return load.batch * shape.width * _FLOAT + load.sequences * shape.vocabulary * _FLOAT
 
 
 def padded(cells: int) -> int:

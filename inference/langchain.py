@@ -3,10 +3,11 @@
 Replies are streamed where the chat model can stream, so that a deadline or a cancellation keeps what was written; with
 others both act between requests only.
 
-Lost against `GgufModel`: budget forcing (a reply that thinks beyond its cap is given up and asked for again with
-thinking off, if it is known how to turn it off; there is no minimum), confidence (always None), and every sampling
-control that the chat model has no option for: `controls` names those it has, the others are not sent. Whether a seed
-acts is the client's affair.
+Several texts of one prompt are several calls, one after another. Lost against `GgufModel`: budget forcing (a reply that
+thinks beyond its cap is given up and asked for again with thinking off, if it is known how to turn it off; there is no
+minimum), confidence (always None), grammars (refused), and every sampling control that the chat model has no option
+for: `controls` names those it has, the others are not sent. `notice` says so to a person. Whether a seed acts is the
+client's affair.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from inference.decoding import Limits
 from inference.gguf_file import read_header
 from inference.llama import load_library
 from inference.scripted import approximate_tokens
-from inference.streamed import StreamedReply, joined
+from inference.streamed import StreamedReply, joined, refuse_forms
 from inference.thinking import marks_in
 
 STANDARD_CONTROLS = ("max_tokens", "temperature", "top_p", "seed")
@@ -72,7 +73,7 @@ class LangChainModel:
         self.name = name
         self.context_tokens = context_tokens
         self.profile: Profile = traits.profile
-        self.notice = traits.notice
+        self.notice = _notice(name, traits)
         self.can_think = traits.can_think
         identity = f"{type(chat_model).__qualname__}\0{name}"
         self.fingerprint = traits.fingerprint or "langchain:" + sha256(identity.encode()).hexdigest()
@@ -92,8 +93,10 @@ class LangChainModel:
         """Return one completion per request, asked for one after another.
 
         Raises:
-            ModelError: the client failed, whatever it raised; or the model is closed.
+            ModelError: the client failed, whatever it raised; a grammar was asked for; or the model is closed.
         """
+        for request in requests:
+            refuse_forms(request, self.name)
         limits = Limits(deadline=deadline, cancelled=cancelled)
         completions: list[Completion] = []
         for index, request in enumerate(requests):
@@ -141,6 +144,16 @@ class LangChainModel:
         if request.thinking.at_most == 0:
             options |= self._traits.without_thinking
         return self._chat.stream(messages, stop=list(request.stop) or None, **options)
+
+
+def _notice(name: str, traits: ChatTraits) -> str:
+    """Return what a person should know of the model, and what is lost by the way it is reached."""
+    lost = ["confidence", "a minimum of thinking", "grammars"]
+    if traits.can_think and not traits.without_thinking:
+        lost.append("an answer after too much thinking")
+    lost += [control for control in LLAMA_CPP_CONTROLS if control not in traits.controls]
+    reached = f"{name} is reached through LangChain: each program is a call of its own, one after another"
+    return "; ".join(filter(None, (traits.notice, f"{reached}, without {', '.join(lost)}")))
 
 
 class _OneLine:

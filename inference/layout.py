@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
+from inference.footprint import KvType
 from inference.gguf_file import GgufHeader
 from inference.llama import Layout, LlamaContext
 
@@ -30,12 +31,17 @@ class Width:
     """Tokens that a shared cache holds."""
     streams: bool | None = None
     """True gives each sequence cells of its own: more memory, faster for long texts over short prompts."""
+    kv_type: KvType = "f16"
+    """Type of the cache; a quantised one needs flash attention."""
+    flash_attention: bool | None = None
+    """None: on a GPU only."""
 
 
 def layout_for(header: GgufHeader, context: int, segment: int, width: Width) -> Layout:
     """Return the layout for a width; alone, one sequence that keeps the last prompt is all there is."""
     if width.most == 1:
-        return Layout(sequences=1, cells=context, rows=segment, outputs=segment, unified=True)
+        alone = Layout(sequences=1, cells=context, rows=segment, outputs=segment, unified=True)
+        return replace(alone, kv_type=width.kv_type, flash_attention=width.flash_attention)
     most = width.most or MOST_WIDTH
     sequences = most + _SPARE_STREAMS
     streams = width.streams
@@ -48,6 +54,8 @@ def layout_for(header: GgufHeader, context: int, segment: int, width: Width) -> 
         rows=_ROWS,
         outputs=max(_LEAST_OUTPUTS, 4 * most),
         unified=not streams,
+        kv_type=width.kv_type,
+        flash_attention=width.flash_attention,
     )
 
 
@@ -64,5 +72,6 @@ def _cell_bytes(header: GgufHeader) -> int:
 
 def build_key(layout: Layout, gpu_layers: int, threads: int) -> str:
     """Return a name for what besides the model decides the cost of a step."""
-    facts = (LlamaContext.build(), layout.unified, gpu_layers, threads, os.cpu_count())
+    cache = (layout.unified, layout.kv_type, layout.flash_attention)
+    facts = (LlamaContext.build(), cache, gpu_layers, threads, os.cpu_count())
     return sha256(repr(facts).encode()).hexdigest()[:16]

@@ -26,9 +26,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from gguf import GGMLQuantizationType
 
 from inference.backend import Batch, NoRoomError, Row, Sampling, Shape
 from inference.base import ModelError
+from inference.footprint import KvType
 from inference.llama_sampling import Candidates, GrammarShelf, LlamaGrammar, LlamaSampler
 
 _FLASH_AUTO, _FLASH_OFF = -1, 0
@@ -86,6 +88,9 @@ class Layout:
     """Most tokens of a batch."""
     outputs: int
     unified: bool
+    kv_type: KvType = "f16"
+    flash_attention: bool | None = None
+    """None: on a GPU only."""
 
 
 class LlamaContext:
@@ -125,7 +130,9 @@ class LlamaContext:
         options.n_outputs_max = min(layout.outputs, layout.rows)
         options.n_threads = options.n_threads_batch = threads
         options.kv_unified = layout.unified
-        options.flash_attn_type = _FLASH_AUTO if self.uses_gpu(gpu_layers) else _FLASH_OFF
+        options.type_k = options.type_v = GGMLQuantizationType[layout.kv_type.upper()]
+        by_device = _FLASH_AUTO if self.uses_gpu(gpu_layers) else _FLASH_OFF
+        options.flash_attn_type = by_device if layout.flash_attention is None else int(layout.flash_attention)
         context = self._lib.llama_init_from_model(self._model, options)
         if not context:
             why = _last_error()

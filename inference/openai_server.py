@@ -3,10 +3,13 @@
 Replies are streamed, so that a deadline or a cancellation keeps what was written; dropping the stream makes the server
 stop. Several requests go out at once. Cancellation acts when the next part arrives.
 
+Several texts of one prompt are several requests: not every server knows `n`, and those that do give it one seed.
+
 Lost against a model in this process: budget forcing (a reply that thinks beyond its cap is asked for again with
 thinking off; there is no minimum), confidence (always None), reproducibility (a server batches requests), exact token
-counts of a prompt (about three characters a token), and with strict servers top_k, min_p and the thinking switch,
-which are left out after such a server refuses them. A stop text is reported as `end`.
+counts of a prompt (about three characters a token), GBNF grammars except with llama-server, and with strict servers
+top_k, min_p and the thinking switch, which are left out after such a server refuses them. `notice` says so to a person.
+A stop text is reported as `end`.
 
 The key goes into one header and nowhere else.
 """
@@ -27,7 +30,7 @@ import httpx
 
 from inference.base import Completion, ContextOverflowError, Message, ModelError, Profile, Request, Thinking
 from inference.decoding import Limits
-from inference.streamed import StreamedReply, joined
+from inference.streamed import StreamedReply, joined, refuse_forms
 from inference.thinking import marks_in
 
 _CONNECT_SECONDS = 10.0
@@ -43,7 +46,6 @@ class OpenAIServerModel:
     """A `Model` over an OpenAI-compatible server."""
 
     profile: Profile = "full"
-    notice = ""
 
     def __init__(
         self, base_url: str, *, model: str = "", api_key: str = "", context_tokens: int | None = None, parallel: int = 4
@@ -83,6 +85,11 @@ class OpenAIServerModel:
         self.context_tokens = min(known, default=_DEFAULT_CONTEXT)
         template = str(properties.get("chat_template", ""))
         self.can_think = marks_in(template) is not None if template else True
+        self._takes_grammars = "default_generation_settings" in properties
+        self.notice = (
+            f"{self.name} is reached over HTTP: each program is a request of its own, without confidence and a minimum "
+            "of thinking; a seed does not name a text, and prompts are counted roughly"
+        )
         named = json.dumps([self._where, self._model, entry.get("meta"), template], sort_keys=True, default=str)
         self.fingerprint = "server:" + sha256(named.encode()).hexdigest()
 
@@ -106,6 +113,8 @@ class OpenAIServerModel:
         """
         if self._closed:
             raise ModelError(f"{self.name} is closed: open the model again")
+        for request in requests:
+            refuse_forms(request, self.name, json_schema=True, grammar=self._takes_grammars)
         abandoned = threading.Event()
         limits = Limits(
             deadline=deadline, cancelled=lambda: abandoned.is_set() or (cancelled is not None and cancelled())
@@ -204,8 +213,7 @@ class OpenAIServerModel:
             "min_p": request.min_p,
             "chat_template_kwargs": {"enable_thinking": thinking},
         }
-        if request.stop:
-            body["stop"] = list(request.stop)
+        body |= _forms(request)
         if self._strict.is_set():
             body = {key: value for key, value in body.items() if key not in _NOT_STANDARD}
         return body
@@ -261,6 +269,18 @@ def _take(event: dict[str, Any], reply: StreamedReply) -> None:
         delta = choice.get("delta") or {}
         reply.add(delta.get("reasoning_content") or delta.get("reasoning") or "", delta.get("content") or "")
         reply.finish = choice.get("finish_reason") or reply.finish
+
+
+def _forms(request: Request) -> dict[str, Any]:
+    """Return the options that are only sent when they were asked for, as servers differ in what they know."""
+    forms: dict[str, Any] = {"stop": list(request.stop)} if request.stop else {}
+    if request.json_schema:
+        schema = {"name": "answer", "strict": True, "schema": json.loads(request.json_schema)}
+        forms["response_format"] = {"type": "json_schema", "json_schema": schema}
+    if request.grammar:
+        forms["grammar"] = request.grammar
+    penalties = {name: getattr(request, name) for name in ("presence_penalty", "frequency_penalty")}
+    return forms | {name: value for name, value in penalties.items() if value}
 
 
 def _approximate(text: str) -> int:

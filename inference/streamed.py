@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from inference.base import Completion, Stop, Thinking
+from inference.base import Completion, ModelError, Request, Stop, Thinking
 from inference.thinking import MARKS, split_thinking
 
 
@@ -83,3 +83,14 @@ def joined(first: Completion, second: Completion) -> Completion:
         prompt_tokens=max(first.prompt_tokens, second.prompt_tokens),
         seconds=first.seconds + second.seconds,
     )
+
+
+def refuse_forms(request: Request, name: str, *, json_schema: bool = False, grammar: bool = False) -> None:
+    """Refuse a form of the answer that a back end cannot hold it to; the arguments say which it can.
+
+    Raises:
+        ModelError: the request has a grammar or a JSON schema that would be ignored.
+    """
+    for asked, can, what in ((request.json_schema, json_schema, "JSON schema"), (request.grammar, grammar, "grammar")):
+        if asked and not can:
+            raise ModelError(f"{name} cannot hold an answer to a {what}: use a GGUF file, or ask without it")

@@ -111,6 +111,11 @@ def test_verify_catches_a_damaged_file(models, damage):
         assert f"atlas models pull {SMALL.repository}/{FILE}" in done.stdout
 
 
+def hear_interrupts():
+    """A shell starts background jobs deaf to Ctrl-C, and the tests may run in one."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_interrupted_pull_goes_on_where_it_was(models, hub, tmp_path):
     big = write_shaped(tmp_path / "big.gguf", layers=64, width=1024, hidden=1024)
     size = big.stat().st_size
@@ -119,7 +124,9 @@ def test_interrupted_pull_goes_on_where_it_was(models, hub, tmp_path):
     hub.hang_after = 21 << 20
     command = [sys.executable, "-m", "cli.main", "models", "pull", "org/big/big.gguf"]
     environment = os.environ | environment_of(hub, models.folder) | {"PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True, preexec_fn=hear_interrupts
+    ) as process:
         assert hub.stalled.wait(60)
         kept = models.folder / "org" / "big"
         while not (partial := next(kept.glob("*.part"), None)) or partial.stat().st_size < 20 << 20:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from graphs.factory import EMBEDDED, fitting_load, model_path, open_model
-from inference.base import ModelError
+from graphs.factory import EMBEDDED, fitting, model_path, open_model, width_of
+from inference.base import Message, ModelError, Request
 from inference.catalogue import entry
+from inference.pulled import whole_header
 from nodes.settings import Settings
 from tests.inference.shaped_gguf import write_shaped
 from tests.inference.test_pulled import put
@@ -44,6 +45,42 @@ def test_model_without_room_is_refused_before_it_is_loaded(tmp_path):
         open_model(Settings(model=str(huge)))
 
 
+def read(path, **settings):
+    header = whole_header(path)
+    return header, Settings(**settings)
+
+
 def test_cache_is_never_longer_than_the_model_was_trained_for(tmp_path):
     path = write_shaped(tmp_path / "short.gguf", context=512)
-    assert fitting_load(path, Settings(k=2)).cells == 1024
+    assert fitting("short", *read(path, k=2)).load.cells == 1024
+
+
+def test_small_cache_is_laid_out_by_the_engine(tmp_path):
+    header, settings = read(write_shaped(tmp_path / "small.gguf", context=512))
+    assert width_of(header, settings, fitting("small", header, settings)).cells == 0
+
+
+def test_large_cache_gets_the_cells_that_fit(tmp_path):
+    path = write_shaped(tmp_path / "large.gguf", layers=24, kv_heads=32, head=128)
+    header, settings = read(path, context_tokens=4096)
+    found = fitting("large", header, settings)
+    assert 4096 <= found.load.cells <= 8 * 4096
+    assert width_of(header, settings, found).cells == found.load.cells
+
+
+def test_decoding_alone_needs_one_context(tmp_path):
+    path = write_shaped(tmp_path / "large.gguf", layers=24, kv_heads=32, head=128)
+    found = fitting("large", *read(path, batch_width=1, context_tokens=4096))
+    assert (found.load.cells, found.load.sequences) == (4096, 1)
+
+
+@pytest.mark.gguf
+@pytest.mark.parametrize("kv_type", ["f16", "q8_0", "q4_0"])
+def test_model_answers_from_a_cache_of_each_type(kv_type):
+    model = open_model(Settings(kv_type=kv_type, threads=1, batch_width=4))
+    try:
+        messages = (Message(role="user", content="Write a function f that returns 1."),)
+        (done,) = model.complete_many([Request(messages=messages, max_tokens=8, temperature=0)])
+        assert done.tokens == 8
+    finally:
+        model.close()

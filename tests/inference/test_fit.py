@@ -35,7 +35,7 @@ def machine(main=64.0, gpu=0.0, offload=True):
         pytest.param(80, 41, 65_536, id="everything-at-once"),
         pytest.param(16, 41, range(8192, 65_536), id="some-programs-wait"),
         pytest.param(8, range(1, 41), range(8192, 65_536), id="some-layers-stay"),
-        pytest.param(0.5, 0, 65_536, id="too-small-to-help"),
+        pytest.param(0.5, 0, 4 * 8192, id="too-small-to-help"),
     ],
 )
 def test_best_way_for_a_gpu(gpu, layers, cells):

@@ -162,3 +162,35 @@ def test_chat_llama_cpp_refuses_a_bad_file(tmp_path):
     (tmp_path / "bad.gguf").write_text("no model")
     with pytest.raises(ModelError, match="not a GGUF file"):
         chat_llama_cpp(tmp_path / "bad.gguf")
+
+
+def test_several_texts_are_several_calls_with_their_own_seeds():
+    chat = Recorder(words=["x"])
+    wrap(chat).complete_many([ask(seed=seed) for seed in (3, 1, 2)])
+    assert [options["seed"] for _, _, options in chat.calls] == [3, 1, 2]
+    assert not any("n" in options for _, _, options in chat.calls)
+
+
+@pytest.mark.parametrize(
+    ("traits", "said", "unsaid"),
+    [
+        ({}, ["one after another", "without confidence, a minimum of thinking, grammars", "top_k, min_p"], ["seed"]),
+        ({"controls": ("max_tokens",)}, ["temperature, top_p, seed, top_k, min_p"], []),
+        ({"notice": "I am small"}, ["I am small; fake is reached through LangChain"], []),
+        ({"without_thinking": {"quick": True}}, [], ["too much thinking"]),
+        ({"can_think": False}, [], ["too much thinking"]),
+    ],
+)
+def test_notice_says_what_is_lost(traits, said, unsaid):
+    notice = wrap(Recorder(), **traits).notice
+    assert "\n" not in notice
+    assert all(words in notice for words in said)
+    assert not any(words in notice for words in unsaid)
+
+
+@pytest.mark.parametrize("form", [{"grammar": 'root ::= "a"'}, {"json_schema": "{}"}])
+def test_form_that_would_be_ignored_is_refused(form):
+    chat = Recorder(words=["x"])
+    with pytest.raises(ModelError, match="fake cannot hold an answer to a"):
+        wrap(chat).complete_many([ask(), ask(**form)])
+    assert chat.calls == []

@@ -215,3 +215,36 @@ def test_closed_model_refuses(serve):
     _, model = serve(say())
     model.close()
     one_line(lambda: model.complete_many([ask()]), "closed")
+
+
+def test_several_texts_are_several_requests_with_their_own_seeds(serve):
+    server, model = serve(say(delta("x")))
+    model.complete_many([ask(seed=seed) for seed in (1, 2, 3)])
+    assert sorted(body["seed"] for body in server.bodies) == [1, 2, 3]
+    assert not any("n" in body for body in server.bodies)
+
+
+def test_notice_says_what_is_lost(serve):
+    _, model = serve(say(delta("x")))
+    assert "\n" not in model.notice
+    for words in ("small is reached over HTTP", "without confidence", "a seed does not name a text"):
+        assert words in model.notice
+
+
+def test_json_schema_reaches_the_server_in_the_standard_form(serve):
+    server, model = serve(say(delta("{}")))
+    model.complete_many([ask(json_schema='{"type": "object"}', presence_penalty=0.5)])
+    form = server.bodies[0]["response_format"]
+    assert form["json_schema"]["schema"] == {"type": "object"}
+    assert server.bodies[0]["presence_penalty"] == 0.5
+
+
+def test_grammar_goes_to_llama_server_only(serve):
+    asked = ask(grammar='root ::= "a"')
+    server, model = serve(say(delta("a")), props={"default_generation_settings": {"n_ctx": 512}})
+    model.complete_many([asked])
+    assert server.bodies[0]["grammar"] == 'root ::= "a"'
+    other, model = serve(say(delta("a")))
+    with pytest.raises(ModelError, match="small cannot hold an answer to a grammar"):
+        model.complete_many([asked])
+    assert other.bodies == []
