@@ -100,7 +100,7 @@ def _timed(clock: Callable[[], float], act: Callable[[], object]) -> float:
 
 def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure the batching engine against its peers; higher is better.")
-    parser.add_argument("--model", default="tiny", help="tiny, mid (317 M parameters), or the path of a GGUF file")
+    parser.add_argument("--model", default="tiny", help="tiny, mid (311 M parameters), or the path of a GGUF file")
     parser.add_argument("--folder", type=Path, default=Path("build/bench"), help="where the random models are kept")
     parser.add_argument("--widths", default="1,4,8,16", help="texts per prompt, several with commas")
     parser.add_argument("--rounds", type=int, default=5)

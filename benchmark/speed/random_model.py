@@ -1,6 +1,6 @@
 """GGUF models with random weights: how fast a model decodes does not depend on what its weights say.
 
-`mid` has 317 million parameters and a vocabulary of 152 064, as models of today do; `tiny` is the worst case for
+`mid` has 311 million parameters and a vocabulary of 152 064, as models of today do; `tiny` is the worst case for
 everything around the model. The output head is scaled so that next-token distributions are peaked, as those of a
 trained model are, and no token that ends a text is ever likely. Weights are Q8_0.
 """
