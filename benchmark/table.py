@@ -13,13 +13,10 @@ import argparse
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from benchmark.conditions import CONDITIONS, ConditionError
 from benchmark.energy import metered
@@ -27,7 +24,7 @@ from benchmark.grader import GradeBook, Grading, grade_all, sheets_of
 from benchmark.markdown import write_tables
 from benchmark.measurement import record, verdicts_beside
 from benchmark.measures import Graded
-from benchmark.processes import OnProgress
+from benchmark.progress import progress_bar
 from benchmark.provenance import code_digest, commit, cores
 from benchmark.runner import Search, Searcher, run_all
 from benchmark.runs import RunBook
@@ -54,11 +51,11 @@ def measure(search: Search, source: TaskSource, jobs: int) -> str:
     """
     began = time.monotonic()
     sheets = sheets_of(source)
-    with _bar("searching") as on_progress, metered() as metering:
+    with progress_bar("searching") as on_progress, metered() as metering:
         searcher = run_all(search, sheets, jobs, on_progress)
     searched = time.monotonic()
     grading = _grading(search, searcher, source)
-    with _bar("grading") as on_progress:
+    with progress_bar("grading") as on_progress:
         keys = grade_all(grading, [sheet.name for sheet in sheets], jobs, on_progress)
     record(grading, searcher, sheets, keys, jobs=jobs, power=metering.power)
     results = collect(grading, sheets, keys)
@@ -106,14 +103,6 @@ def _grading(search: Search, searcher: Searcher, source: TaskSource) -> Grading:
         settings=search.settings,
         open_sandbox=search.open_sandbox,
     )
-
-
-@contextmanager
-def _bar(title: str) -> Iterator[OnProgress]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
-        bar = progress.add_task(title, total=None)
-        yield lambda done, whole: progress.update(bar, completed=done, total=whole)
 
 
 def _count(text: str) -> int:

@@ -133,7 +133,7 @@ def test_interrupted_pull_goes_on_where_it_was(models, hub, tmp_path):
             assert process.poll() is None
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=90)
     assert process.returncode == Exit.INTERRUPTED
     assert err.splitlines()[-1] == "atlas: interrupted; the same command goes on where this one stopped"
     assert "Traceback" not in err

@@ -106,4 +106,4 @@ def test_both_modes_and_vagueness_occur():
     tasks = held_out(150, 9)
     assert {task.mode for task in tasks} == {"function", "stdio"}
     assert 0.45 < sum(task.vague for task in tasks) / 150 < 0.75
-    assert {task.depth for task in tasks} == {2, 3, 4}
+    assert {task.depth for task in tasks} == {2, 3, 4, 5}
