@@ -49,7 +49,7 @@ class Visit:
                     self.end()
                     return Execution(status="memory", error="the kernel ended the whole box for lack of memory")
                 self.end()
-        raise SandboxUnavailableError(f"{self._name}: {reason}, twice in a row; run `atlas doctor`")
+        raise SandboxUnavailableError(f"{self._name}: {reason}, twice in a row; is it running? `atlas doctor` tells")
 
     def _once(self, stdin: bytes) -> Execution:
         source = b""

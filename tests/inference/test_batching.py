@@ -178,7 +178,8 @@ def test_event_loops_get_batches_and_streams(wide):
 def test_cancelled_task_ends_its_texts(wide):
     async def give_up():
         task = asyncio.create_task(wide.acomplete_many(requests(4, max_tokens=400)))
-        await asyncio.sleep(0.2)
+        while not (await asyncio.to_thread(wide.counts)).live:
+            await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
