@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+from functools import partial
 
 import docker
 from docker.errors import DockerException
@@ -30,9 +31,12 @@ def connect(timeout_s: int) -> docker.DockerClient:
     """
     _knock(_socket_path())
     try:
-        return docker.from_env(timeout=timeout_s)
+        client = docker.from_env(timeout=timeout_s)
     except (DockerException, RequestException) as error:
         raise unavailable(error) from error
+    # The SDK attaches without its own timeout: a frozen engine would hang the caller for ever.
+    client.api.post = partial(client.api.post, timeout=timeout_s)  # type: ignore[method-assign]
+    return client
 
 
 def wait_for_engine(patience_s: float) -> None:

@@ -6,6 +6,7 @@ Limits: a box belongs to one program; when it dies for reasons of its own the pr
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ from sandbox.questions import Questions
 from sandbox.streams import STDERR_TAIL
 
 _SLACK_S = 15.0
+_SETTLE_S = 0.2
 
 
 class Visit:
@@ -49,6 +51,8 @@ class Visit:
                     self.end()
                     return Execution(status="memory", error="the kernel ended the whole box for lack of memory")
                 self.end()
+                # What killed this box may be killing its idle neighbours: one of those would count as the second death.
+                time.sleep(_SETTLE_S)
         raise SandboxUnavailableError(f"{self._name}: {reason}, twice in a row; is it running? `atlas doctor` tells")
 
     def _once(self, stdin: bytes) -> Execution:

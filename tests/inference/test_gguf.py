@@ -216,10 +216,16 @@ def test_interrupt_leaves_a_usable_model(model, hello):
 
 
 def test_waiting_for_another_thread_heeds_the_deadline(endless, hello):
-    go_on = threading.Event()
+    begun, go_on = threading.Event(), threading.Event()
+
+    def dawdle(*_):
+        begun.set()
+        go_on.wait(10)
+
     with ThreadPoolExecutor(1) as pool:
         long = Request(messages=hello, max_tokens=400)
-        busy = pool.submit(endless.complete_many, [long], on_progress=lambda *_: go_on.wait(10))
+        busy = pool.submit(endless.complete_many, [long], on_progress=dawdle)
+        assert begun.wait(60)
         request = Request(messages=hello, max_tokens=5)
         waiting = threading.Timer(0.3, go_on.set)
         waiting.start()
