@@ -143,6 +143,7 @@ class _Reader:
         self._at = len(_MAGIC) + 4
 
     def header(self) -> GgufHeader:
+        """Return the header of the whole file."""
         count = self._bounded(self._scalar("<Q"), _MOST_ENTRIES, "tensors")
         entries = self._bounded(self._scalar("<Q"), _MOST_ENTRIES, "metadata entries")
         metadata, arrays, lengths = self._metadata(entries)
