@@ -18,6 +18,7 @@ setup: ## install everything ATLAS needs into .venv; does nothing when nothing h
 solve: setup ## set up, then solve an example with the embedded model; PROBLEM=my.md for another
 	@$(VENV)/bin/atlas solve $(PROBLEM) $(ARGS)
 
+test: export ATLAS_EXTRA := test
 test: setup check ## set up, check the style and the types, run the tests; ARGS="-k sandbox" for some
 	@$(PYTHON) -m pytest $(ARGS)
 

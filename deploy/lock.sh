@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Resolve the dependencies of pyproject.toml again and write them, with hashes, to requirements*.lock.
-# Every lock keeps to the versions of requirements.lock, so that extras install beside the core.
+# requirements-test.lock holds everything that tests install, and is resolved first: the other locks keep to its
+# versions, so that every extra installs beside the core and beside the others.
 # The index that uv was told to use is left out of the files on purpose: they install from any mirror.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -16,9 +17,10 @@ extra() {
 print(*p["project"]["optional-dependencies"][sys.argv[1]], sep="\n")' "$1"
 }
 
-compile pyproject.toml --extra dev --output-file requirements.lock
-for name in openai report scicode server train; do
-    extra "$name" | compile - --constraint requirements.lock --output-file "requirements-$name.lock"
+compile pyproject.toml --extra dev --extra test --output-file requirements-test.lock
+compile pyproject.toml --extra dev --constraint requirements-test.lock --output-file requirements.lock
+for name in agents openai postgres ray report scicode server train; do
+    extra "$name" | compile - --constraint requirements-test.lock --output-file "requirements-$name.lock"
 done
 # What builds llama-cpp-python, instead of whatever is newest on the day of the build.
 printf '%s\n' 'scikit-build-core[pyproject]' cmake ninja |

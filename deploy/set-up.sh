@@ -5,6 +5,7 @@
 #   CUDA=1 deploy/set-up.sh          the same, with llama.cpp built for an NVIDIA GPU (needs the CUDA toolkit: nvcc);
 #                                    later runs keep to it until one says CUDA=0
 #   ATLAS_LANGUAGES=cpp,go deploy/set-up.sh    with the compilers of these languages, and their sandbox images
+#   ATLAS_EXTRA=test deploy/set-up.sh          with what only the tests need: extras, a browser, a database server
 #   ATLAS_PYTHON=/path deploy/set-up.sh    use this Python (3.11 or newer)
 #
 # A step is repeated when what it depends on has changed: each leaves a stamp with the hash of its inputs.
@@ -133,6 +134,19 @@ dependencies() {
     stamp dependencies "$key"
 }
 
+test_dependencies() { # the extras and the clients that drive ATLAS from outside, a browser and a database server
+    [ "${ATLAS_EXTRA:-}" = test ] || return 0
+    local key
+    command -v chromium >/dev/null && [ -d /usr/lib/postgresql ] ||
+        install_packages "the tests' browser or database server is missing" chromium fonts-dejavu-core postgresql ||
+        say "going on without: the tests of the page, or of Postgres, will be skipped"
+    key=$(short_hash <requirements-test.lock)
+    up_to_date test-dependencies "$key" && return
+    say "installing what the tests need beside it, from requirements-test.lock"
+    "$venv/bin/python" -m pip install --quiet --require-hashes -r requirements-test.lock
+    stamp test-dependencies "$key"
+}
+
 package() {
     local key
     key=$(short_hash <pyproject.toml)
@@ -163,6 +177,7 @@ environment
 sandbox_packages
 engine
 dependencies
+test_dependencies
 package
 compilers
 image
