@@ -6,8 +6,9 @@ No prompt, no program and no secret is logged: only names, counts and seconds.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TextIO, cast
 
@@ -16,6 +17,7 @@ from structlog.typing import EventDict, FilteringBoundLogger, Processor, Wrapped
 
 from cli.exits import UsageError
 from graphs.events import BoxFinished, BoxStarted, CandidateRan, Event, Finished
+from graphs.tracing import SpanIds
 
 
 class _Tee:
@@ -59,24 +61,31 @@ def open_log(path: str, *, verbose: bool) -> Iterator[FilteringBoundLogger]:
 class EventLog:
     """Writes the events of one search: one line per box, with task, round, tokens and seconds."""
 
-    def __init__(self, log: FilteringBoundLogger, task: str) -> None:
-        """Bind every line to the task: a name made from the problem's content, or that of its thread."""
+    def __init__(self, log: FilteringBoundLogger, task: str, span: Callable[[], SpanIds | None] = lambda: None) -> None:
+        """Bind every line to the task and to a span.
+
+        Args:
+            log: where lines go.
+            task: a name made from the problem's content, or that of its thread.
+            span: returns the ids of the span that the last event belongs to, where spans are recorded.
+        """
         self._log = log.bind(task=task)
+        self._span = span
         self._round = 0
 
     def write(self, event: Event) -> None:
         """Log what deserves a line; progress that others sum up does not."""
+        span = self._span()
+        log = self._log.bind(**asdict(span)) if span else self._log
         match event:
             case BoxStarted(box="lens_routing"):
                 self._round += 1
             case BoxFinished():
-                self._log.info(
-                    "box", box=event.box, round=self._round, tokens=event.tokens, seconds=round(event.seconds, 4)
-                )
+                log.info("box", box=event.box, round=self._round, tokens=event.tokens, seconds=round(event.seconds, 4))
             case CandidateRan():
-                self._log.info("ran", candidate=event.id, passed=event.passed, total=event.total, status=event.status)
+                log.info("ran", candidate=event.id, passed=event.passed, total=event.total, status=event.status)
             case Finished(answer=answer):
-                self._log.info(
+                log.info(
                     "answer",
                     verified=answer.verified,
                     stop=answer.stop,

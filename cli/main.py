@@ -77,6 +77,9 @@ def solve(
     config: Annotated[Path | None, typer.Option(help="Settings file; otherwise ./atlas.toml if there is one.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
     save: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Save the program.")] = None,
+    traces: Annotated[
+        str | None, typer.Option(help="OpenTelemetry spans: a file, or http://HOST:4318 of a collector.")
+    ] = None,
     log_file: Annotated[str | None, typer.Option(help="Append one JSON line per box of the search.")] = None,
     thread: Annotated[
         str,
@@ -103,6 +106,7 @@ def solve(
         "sandbox": sandbox.value if sandbox else None,
         "seed": seed,
         "log_file": log_file,
+        "traces": traces,
     }
     options = SolveOptions(
         argument=problem, stdin=stdin, config=config, flags=flags, json=json, save=save, thread=thread, verbose=verbose

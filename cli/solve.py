@@ -125,7 +125,7 @@ def _solve(options: SolveOptions, opener: Opener) -> int:
             events, task_id = solver.resume(options.thread), options.thread
         else:
             events, task_id = solver.stream(problem, thread=options.thread), problem.task_id
-        found = _search(solver, events, progress, EventLog(log, task_id))
+        found = _search(solver, events, progress, EventLog(log, task_id, lambda: solver.span))
     if found.answer is None:
         raise found.failure or KeyboardInterrupt
     answer = found.answer

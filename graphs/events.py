@@ -28,6 +28,19 @@ class BoxFinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelAnswered:
+    """The model wrote the texts that a box asked for in one call."""
+
+    box: str
+    texts: int
+    tokens: int
+    """Generated tokens, thinking included."""
+    prompt_tokens: int
+    seconds: float
+    """Wall time of the call, waiting included; calls of one box overlap."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CandidateArrived:
     """A program was written."""
 
@@ -62,4 +75,4 @@ class Finished:
     answer: Answer
 
 
-Event = BoxStarted | BoxFinished | CandidateArrived | CandidateRan | Spent | Finished
+Event = BoxStarted | BoxFinished | ModelAnswered | CandidateArrived | CandidateRan | Spent | Finished

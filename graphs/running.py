@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing, closing
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -19,6 +19,7 @@ from graphs.factory import context_for, open_box, open_model
 from graphs.solver import Solver, build_solver
 from graphs.telling import Teller
 from graphs.threads import new_config, resumed_config
+from graphs.tracing import open_tracing
 from inference.base import Model, ModelError
 from nodes.answering import best_answer
 from nodes.context import Context
@@ -26,6 +27,9 @@ from nodes.problem_text import read_problem
 from nodes.settings import Settings
 from nodes.state import Answer, Problem, SolveInput, SolveState
 from sandbox.base import Sandbox, SandboxUnavailableError
+
+if TYPE_CHECKING:
+    from graphs.tracing import RunTrace, SpanIds, Tracing
 
 _STREAM: dict[str, Any] = {"stream_mode": ["tasks", "custom", "updates", "values"], "version": "v2"}
 STEPS_PER_MOVE = 7
@@ -41,12 +45,35 @@ class _Run:
     given: SolveInput | None
     """None goes on from the thread's last checkpoint."""
     config: RunnableConfig
+    trace: RunTrace | None = None
+
+    def told(self, part: Any) -> Iterator[Event]:
+        """Yield the events of one part of the graph's stream, and trace them."""
+        for event in self.teller.tell(part):
+            yield self.traced(event)
+
+    def traced(self, event: Event) -> Event:
+        """Trace an event and return it."""
+        if self.trace is not None:
+            self.trace.note(event)
+        return event
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the trace."""
+        if self.trace is not None:
+            self.trace.end(error)
 
 
 class OpenSolver:
     """A solver with its model loaded and its sandbox proved; a context manager. One problem at a time."""
 
-    def __init__(self, settings: Settings, model: Model, sandbox: Sandbox) -> None:
+    def __init__(self, settings: Settings, model: Model, sandbox: Sandbox, tracing: Tracing | None = None) -> None:
         """Keep the collaborators; `open_solver` makes them from settings.
 
         Raises:
@@ -57,6 +84,8 @@ class OpenSolver:
         self.settings = settings
         self.model = model
         self.sandbox = sandbox
+        self.tracing = tracing
+        self._trace: RunTrace | None = None
         self._store: BaseCheckpointSaver[str] | None = None
         self._graph: Solver = build_solver()
         self._cancelled = threading.Event()
@@ -65,6 +94,11 @@ class OpenSolver:
     def notices(self) -> tuple[str, ...]:
         """Lines that a person should read before trusting the answers."""
         return tuple(text for text in (self.model.notice, self.sandbox.notice) if text)
+
+    @property
+    def span(self) -> SpanIds | None:
+        """Ids of the span that the last event belongs to, for a log beside it; None where nothing is traced."""
+        return self._trace.ids if self._trace is not None else None
 
     def keep_in(self, store: BaseCheckpointSaver[str]) -> None:
         """Store the searches from now on that are given the name of a thread; see `graphs.threads.open_store`."""
@@ -129,17 +163,18 @@ class OpenSolver:
         """
         run = self._begin(problem)
         cancelled = self._cancelled
-        try:
-            async for part in self._graph.astream(run.given, run.config, context=run.context, **_STREAM):
-                for event in run.teller.tell(part):
-                    yield event
-        except (ModelError, SandboxUnavailableError):
-            if run.teller.state.candidates:
-                yield _finished(run)
-            raise
-        finally:
-            cancelled.set()
-        yield _finished(run)
+        with run:
+            try:
+                async for part in self._graph.astream(run.given, run.config, context=run.context, **_STREAM):
+                    for event in run.told(part):
+                        yield event
+            except (ModelError, SandboxUnavailableError):
+                if run.teller.state.candidates:
+                    yield _finished(run)
+                raise
+            finally:
+                cancelled.set()
+            yield _finished(run)
 
     def run(self, problem: Problem | str) -> SolveState:
         """Return the final blackboard of a search: every plan, candidate, test and outcome beside the answer.
@@ -149,9 +184,9 @@ class OpenSolver:
             ModelError: the model failed.
             SandboxUnavailableError: the sandbox failed.
         """
-        run = self._begin(problem)
-        for _ in self._follow(run):
-            pass
+        with self._begin(problem) as run:
+            for _ in self._follow(run):
+                pass
         return run.teller.state
 
     def _begin(self, problem: Problem | str, thread: str = "") -> _Run:
@@ -172,27 +207,33 @@ class OpenSolver:
         self._cancelled = threading.Event()
         context = context_for(self.settings, self.model, self.sandbox, self._cancelled.is_set)
         context = replace(context, paused_s=paused_s)
-        return _Run(teller=Teller(state), context=context, given=given, config={**run_config(context), **config})
+        if self.tracing is not None:
+            self._trace = self.tracing.begin(self.settings, self.model.name, self.sandbox.name)
+        config = {**run_config(context), **config}
+        return _Run(teller=Teller(state), context=context, given=given, config=config, trace=self._trace)
 
     def _tell(self, run: _Run) -> Iterator[Event]:
-        try:
-            yield from self._follow(run)
-        except (ModelError, SandboxUnavailableError):
-            if run.teller.state.candidates:
-                yield _finished(run)
-            raise
-        yield _finished(run)
+        with run:
+            try:
+                yield from self._follow(run)
+            except (ModelError, SandboxUnavailableError):
+                if run.teller.state.candidates:
+                    yield _finished(run)
+                raise
+            yield _finished(run)
 
     def _follow(self, run: _Run) -> Iterator[Event]:
         """Run the graph; the teller holds the state as far as it came."""
         options = {**_STREAM, **({"durability": "sync"} if run.config.get("configurable") else {})}
         for part in self._graph.stream(run.given, run.config, context=run.context, **options):
-            yield from run.teller.tell(part)
+            yield from run.told(part)
 
     def close(self) -> None:
-        """Free the model and remove every box."""
+        """Free the model, remove every box and send the spans that are left."""
         self.model.close()
         self.sandbox.close()
+        if self.tracing is not None:
+            self.tracing.close()
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -205,8 +246,9 @@ class OpenSolver:
         self.close()
 
 
-def _finished(run: _Run) -> Finished:
-    return Finished(answer=run.teller.state.answer or best_answer(run.teller.state, run.context, "failed"))
+def _finished(run: _Run) -> Event:
+    answer = run.teller.state.answer or best_answer(run.teller.state, run.context, "failed")
+    return run.traced(Finished(answer=answer))
 
 
 def open_solver(settings: Settings = Settings()) -> OpenSolver:
@@ -222,14 +264,16 @@ def open_solver(settings: Settings = Settings()) -> OpenSolver:
     Raises:
         ModelError: one line says what is wrong with the model.
         SandboxUnavailableError: no back end holds; one line names the cause and the command that mends it.
+        SettingsError: the file for traces cannot be written.
     """
-    sandbox = open_box(settings)
-    try:
-        model = open_model(settings)
-    except BaseException:
-        sandbox.close()
-        raise
-    return OpenSolver(settings, model, sandbox)
+    with ExitStack() as opened:
+        tracing = open_tracing(settings.traces) if settings.traces else None
+        if tracing is not None:
+            opened.callback(tracing.close)
+        sandbox = opened.enter_context(closing(open_box(settings)))
+        solver = OpenSolver(settings, open_model(settings), sandbox, tracing)
+        opened.pop_all()
+    return solver
 
 
 def solve(problem: Problem | str, settings: Settings = Settings()) -> Answer:

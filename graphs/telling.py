@@ -9,7 +9,7 @@ from typing import Any
 
 from langgraph.types import Overwrite
 
-from graphs.events import BoxFinished, BoxStarted, CandidateArrived, CandidateRan, Event, Spent
+from graphs.events import BoxFinished, BoxStarted, CandidateArrived, CandidateRan, Event, ModelAnswered, Spent
 from nodes.state import SolveState, add_costs
 
 
@@ -62,6 +62,8 @@ class Teller:
     def _custom(self, data: dict[str, Any]) -> Iterator[Event]:
         if data["kind"] == "candidate":
             yield CandidateArrived(id=data["id"], origin=data["origin"], tokens=data["tokens"])
+        elif data["kind"] == "answered":
+            yield ModelAnswered(**{key: value for key, value in data.items() if key != "kind"})
         elif data["kind"] == "ran":
             for candidate in self.state.candidates:
                 if candidate.program_id == data["program_id"]:

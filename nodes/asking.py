@@ -110,6 +110,8 @@ def ask(
         prompt_tokens=sum(one.prompt_tokens for one in done),
         seconds=sum(one.seconds for one in done),
     )
+    told = {"box": box, "texts": cost.calls, "tokens": cost.spent, "prompt_tokens": cost.prompt_tokens}
+    runtime.stream_writer({"kind": "answered", **told, "seconds": time.monotonic() - began})
     return tuple(next(answers) if one is not None else None for one in fitted), cost
 
 

@@ -125,6 +125,8 @@ class Settings:
     """Ask a person before an answer is released."""
     log_file: str = ""
     """Where JSON lines go, one event per box; empty: nowhere."""
+    traces: str = ""
+    """Where OpenTelemetry spans go: a file for JSON lines, or the `http://` address of a collector; empty: nowhere."""
 
     price_per_kwh: float = 0.30
     """What a kilowatt-hour costs; only reports use it."""

@@ -16,7 +16,7 @@ class StorySolver:
     def __init__(self, events, notices=()):
         self.events, self.notices = events, notices
         self.cancelled = self.closed = False
-        self.settings = None
+        self.settings = self.span = None
 
     def __call__(self, settings):
         """Be its own opener."""
