@@ -59,10 +59,6 @@ def read_artifact(path: str) -> bytes:
         return stream.read() if stat.S_ISREG(seen.st_mode) and seen.st_size <= _MOST_ARTIFACT else b""
 
 
-def unnamed(data: bytes) -> int:
-    """Return an open file without a name in the working directory, to be read from its beginning."""
-    fd = os.open(".", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    with open(fd, "wb", closefd=False) as stream:
-        stream.write(data)
-    os.lseek(fd, 0, os.SEEK_SET)
-    return fd
+def unnamed() -> int:
+    """Return a new open file without a name in the working directory."""
+    return os.open(".", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
