@@ -137,11 +137,23 @@ def test_waiting_for_a_core_is_given_back(runner):
     assert header["waited_s"] > header["wall_s"] - 1.0
 
 
-def test_ends_are_seen_where_the_kernel_has_no_descriptors_of_processes(tmp_path):
-    missing = "import os; os.pidfd_open = lambda *_: os.open('', 0)\n"
-    plain = PlainRunner(tmp_path, missing + START)
-    header, (stdout, _) = plain.test("print('done')")
-    assert (header["ended"], stdout) == ("exit", b"done\n")
+LIKE_GVISOR = """
+import os
+opens = os.open
+def opens_as_gvisor_does(path, flags, *arguments, **named):
+    if flags & os.O_TMPFILE == os.O_TMPFILE:
+        raise OSError(95, "Operation not supported")
+    return opens(path, flags, *arguments, **named)
+def pidfd_open(pid):
+    raise OSError(38, "Function not implemented")
+os.open, os.pidfd_open = opens_as_gvisor_does, pidfd_open
+"""
+
+
+def test_runs_where_the_kernel_lacks_descriptors_of_processes_and_files_without_names(tmp_path):
+    plain = PlainRunner(tmp_path, LIKE_GVISOR + START)
+    header, (stdout, _) = plain.test("import os; print(input(), os.listdir())", b"done\n")
+    assert (header["ended"], stdout) == ("exit", b"done ['main.py']\n")
     assert plain.test("import time; time.sleep(60)", wall_s=0.5)[0]["ended"] == "deadline"
     assert plain.test("import sys; sys.exit(7)")[0]["code"] == 7
     plain.process.stdin.close()
