@@ -3,7 +3,7 @@
 One fresh box per program, all of its inputs in it; another one when the runner reports something it could not clean.
 The host only compares and counts: it never parses, compiles or opens anything that a program wrote.
 
-Limits: see sandbox/base.py. A timeout is run again alone only within this process; other processes may be busy.
+Limits: see sandbox/base.py. A timeout is run again alone among the sandboxes of this user; others may be busy.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sandbox.pool import Pool
 from sandbox.protocol import Box, CancelledError
 from sandbox.questions import Questions, Terms, parse_question, questions, standard_input
 from sandbox.selftest import Wall
-from sandbox.turns import Turns
+from sandbox.turns import Turns, folder_of_user
 from sandbox.visit import Parser, Visit
 
 _LOADED = 0.05
@@ -61,7 +61,7 @@ class BoxedSandbox:
         self._lock = threading.Lock()
         self._parser: Parser | None = None
         self._slots = threading.Semaphore(workers)
-        self._turns = Turns()
+        self._turns = Turns(folder_of_user())
         self._running: set[Visit] = set()
         self._on_close = on_close
 
@@ -132,6 +132,7 @@ class BoxedSandbox:
             self._parser.close()
         for pool in pools:
             pool.close()
+        self._turns.close()
         self._on_close()
 
     def borrow(self) -> Box:

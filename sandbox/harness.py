@@ -6,14 +6,20 @@ Values travel as JSON with one-key objects as tags (`{"tuple": [...]}`, `{"dict"
 Limits: standard library only, and no import that costs milliseconds, since this starts once per test.
 """
 
-# Every test pays for the import of pathlib.
+# Every test pays for the imports of pathlib, json and types.
 # ruff: noqa: PTH123
+
+from __future__ import annotations
 
 import os
 import sys
 from _collections_abc import Callable
 from _json import encode_basestring_ascii, make_encoder, make_scanner
-from types import ModuleType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any
 
 SOURCE = "main.py"
 VALUE_FD = 3
@@ -30,6 +36,20 @@ class _Scan:
     parse_int = int
     parse_constant = float
     memo: dict[str, str] = {}
+
+
+_SCAN = make_scanner(_Scan)  # type: ignore[arg-type]  # the C code reads attributes only
+_ENCODER = make_encoder(None, repr, encode_basestring_ascii, None, ":", ",", False, False, False)
+
+
+def from_json(text: str) -> Any:
+    """Return what a text of JSON spells."""
+    return _SCAN(text, 0)[0]
+
+
+def to_json(value: object) -> bytes:
+    """Return a value of JSON's own types as text, in ASCII."""
+    return "".join(_ENCODER(value, 0)).encode("ascii")
 
 
 def decode(node: object) -> object:
@@ -119,7 +139,7 @@ def read_arguments() -> list[object]:
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
-    nodes: list[object] = make_scanner(_Scan)(text, 0)[0]  # type: ignore[arg-type]  # the C code reads attributes only
+    nodes: list[object] = from_json(text)
     return [decode(node) for node in nodes]
 
 
@@ -127,7 +147,7 @@ def load(path: str) -> ModuleType:
     """Execute the candidate's source as the module `solution`, so that a `__main__` block stays asleep."""
     with open(path, "rb") as stream:
         source = stream.read()
-    module = ModuleType("solution")
+    module = type(sys)("solution")
     module.__file__ = path
     sys.modules["solution"] = module
     exec(compile(source, path, "exec"), module.__dict__)
@@ -136,14 +156,10 @@ def load(path: str) -> ModuleType:
 
 def main() -> None:
     """Call the function named on the command line and end at once, so that nothing of the candidate runs later."""
-    write, leave, encoder = (
-        os.write,
-        os._exit,
-        make_encoder(None, repr, encode_basestring_ascii, None, ":", ",", False, False, False),
-    )
+    write, leave, to_text = os.write, os._exit, to_json
     arguments = read_arguments()
     value = find(load(SOURCE), sys.argv[1])(*arguments)
-    data = memoryview("".join(encoder(encode(value), 0)).encode("ascii"))
+    data = memoryview(to_text(encode(value)))
     while data:
         data = data[write(VALUE_FD, data) :]
     leave(0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-INSIDE_FILES = ("__init__.py", "runner.py", "processes.py", "streams.py", "files.py", "harness.py")
+INSIDE_FILES = ("__init__.py", "runner.py", "processes.py", "streams.py", "files.py", "launch.py", "harness.py")
 """The files of this package that are shown to a box, as /opt/sandbox/sandbox/."""
 
 USER_ID = 65532

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,6 +24,7 @@ class ProcessBox:
     ) -> None:
         """Start the process, as an unprivileged user where this one is root."""
         self._on_close = on_close
+        command, user = _as_unprivileged_user(command)
         self._process = subprocess.Popen(  # type: ignore[call-overload]
             command,
             stdin=subprocess.PIPE,
@@ -32,7 +34,7 @@ class ProcessBox:
             env={"PATH": "/usr/bin:/bin"},
             pass_fds=fds,
             bufsize=0,
-            **_unprivileged_user(),
+            **user,
         )
         self.read_fd: int = self._process.stdout.fileno()
         self.write_fd: int = self._process.stdin.fileno()
@@ -79,7 +81,11 @@ class ProcessBox:
         return False
 
 
-def _unprivileged_user() -> dict[str, object]:
+def _as_unprivileged_user(command: list[str]) -> tuple[list[str], dict[str, object]]:
+    """Return a command, and arguments of `Popen`, that give up what root may do."""
     if os.geteuid() != 0:
-        return {}
-    return {"user": USER_ID, "group": USER_ID, "extra_groups": []}
+        return command, {}
+    # Told to change the user, `Popen` copies this process's page tables, 40 ms for each gigabyte that a model holds.
+    if setpriv := shutil.which("setpriv", path="/usr/bin:/bin"):
+        return [setpriv, f"--reuid={USER_ID}", f"--regid={USER_ID}", "--clear-groups", "--", *command], {}
+    return command, {"user": USER_ID, "group": USER_ID, "extra_groups": []}

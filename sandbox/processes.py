@@ -4,20 +4,22 @@ Limits: standard library only. Outside a PID namespace (in the runner's own test
 and its process group killed, so a daemon would survive there; in a box nothing does.
 """
 
-# Every box pays for the import of pathlib.
-# ruff: noqa: PTH123, PTH208
+# Every box pays for the import of pathlib or signal.
+# ruff: noqa: PTH110, PTH208
 
 import os
 import resource
-import signal
 import time
 from _collections_abc import Iterator
+from _signal import SIGKILL  # type: ignore[import-not-found]
 
 TICK_S = 0.02
 STARVED_FACTOR = 4
 """A program that waits for a core gets that wall time back, up to so many times its limit."""
 _REAP_S = 5.0
 _INODE_BYTES = 1024
+_PAGE = 4096
+"""No file of the kernel that is read here is longer."""
 
 
 def _processes(program: int) -> Iterator[int]:
@@ -29,10 +31,15 @@ def _processes(program: int) -> Iterator[int]:
 def _read(path: str) -> str:
     # A process may go between the listing and the reading, and the read itself then fails.
     try:
-        with open(path, encoding="ascii", errors="replace") as stream:
-            return stream.read()
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return ""
+    try:
+        return os.read(fd, _PAGE).decode("ascii", "replace")
+    except OSError:
+        return ""
+    finally:
+        os.close(fd)
 
 
 def usage_of_all(program: int) -> tuple[float, int]:
@@ -59,13 +66,22 @@ def proportional_bytes(program: int) -> int:
     return total
 
 
-def oom_kills() -> int:
-    """Return how often the kernel has killed in this box for lack of memory; 0 where no cgroup tells."""
-    for path in ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"):
-        for line in _read(path).splitlines():
-            if line.startswith("oom_kill "):
+class OomCounter:
+    """How often the kernel has killed in this box for lack of memory."""
+
+    def __init__(self) -> None:
+        self._fd = -1
+        for path in ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"):
+            if self._fd < 0 and os.path.exists(path):
+                self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def read(self) -> int:
+        """Return the count; 0 where no cgroup tells."""
+        text = os.pread(self._fd, _PAGE, 0) if self._fd >= 0 else b""
+        for line in text.splitlines():
+            if line.startswith(b"oom_kill "):
                 return int(line.split()[1])
-    return 0
+        return 0
 
 
 def files_bytes(directories: list[int]) -> int:
@@ -90,6 +106,7 @@ class Watch:
         self._program = program
         self._directories = directories
         self._files_before = files_bytes(directories)
+        self._waited_before = waited_for_a_core(program)
         self._started = self._looked = time.monotonic()
         self._wall_s = wall_s
         self._cpu_s = cpu_s
@@ -100,11 +117,15 @@ class Watch:
         """Return the wall seconds since the test began."""
         return time.monotonic() - self._started
 
+    def waited(self) -> float:
+        """Return the seconds of these in which the program had no core, though it could have run."""
+        return waited_for_a_core(self._program) - self._waited_before
+
     def reason(self) -> str:
         """Return `deadline`, `cpu`, `memory`, or an empty text when the test may go on."""
         now = time.monotonic()
         over = now - self._started - self._wall_s
-        if over >= 0 and over >= min(waited_for_a_core(self._program), (STARVED_FACTOR - 1) * self._wall_s):
+        if over >= 0 and over >= min(self.waited(), (STARVED_FACTOR - 1) * self._wall_s):
             return "deadline"
         if now - self._looked < TICK_S:
             return ""
@@ -123,9 +144,9 @@ def kill_all(program: int) -> None:
     """Kill every process of the box in one call, which no fork bomb outruns."""
     try:
         if os.getpid() == 1:
-            os.kill(-1, signal.SIGKILL)
+            os.kill(-1, SIGKILL)
         else:
-            os.killpg(program, signal.SIGKILL)
+            os.killpg(program, SIGKILL)
     except ProcessLookupError:
         return
 

@@ -14,13 +14,17 @@ class Overflow(Exception):
 
 
 class Capture:
-    """The bytes of one pipe: the first `keep` of them, or the last when `tail`; more is an overflow or `dropped`."""
+    """The bytes of one pipe, of which `keep` says how many are kept."""
 
-    def __init__(self, keep: int, *, tail: bool = False, dropped: bool = False) -> None:
+    def __init__(self) -> None:
         self.read_fd, self._write_fd = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(self.read_fd, False)
         self.data = bytearray()
-        self._keep = keep
+        self.keep(0)
+
+    def keep(self, most: int, *, tail: bool = False, dropped: bool = False) -> None:
+        """Keep the first `most` bytes, or the last when `tail`; more is an overflow, or silently `dropped`."""
+        self._keep = most
         self._tail = tail
         self._dropped = dropped
 

@@ -12,6 +12,7 @@ Limits: one trivial Python program; what a program itself costs is the same ever
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import statistics
 import subprocess
@@ -27,7 +28,7 @@ from pathlib import Path
 
 import docker
 
-from benchmark.speed.containers import core_seconds_per_container, docker_run, exec_run
+from benchmark.speed.containers import containers_of_this_process, core_seconds_per_container, docker_run, exec_run
 from sandbox.base import Program, SandboxUnavailableError
 from sandbox.boxed import BoxedSandbox
 from sandbox.choice import open_sandbox
@@ -37,6 +38,7 @@ SOURCE = "print(sum(map(int, input().split())))"
 INPUT = "1 2 3"
 WORKERS = 2
 TESTS = 10
+_SETTLE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,41 +130,36 @@ def throughput_ratios(bare: Bare, sandbox: BoxedSandbox, programs: int, rounds: 
     return [rate(inside, each) / rate(outside, each) for _ in range(rounds)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Growth:
-    """What many candidates leave behind."""
-
-    waits_ms: tuple[float, ...]
-    resident_mb: float
-    descriptors: int
-    threads: int
+HELD = ("memory, MB", "descriptors", "threads", "processes", "containers")
 
 
-def growth(sandbox: BoxedSandbox, candidates: int, pause_s: float) -> Growth:
-    """Run candidates with a pause between them, as a model generates; return waits, and growth over the second half."""
+def growth(sandbox: BoxedSandbox, candidates: int, pause_s: float) -> tuple[list[float], list[float]]:
+    """Run candidates with a pause between them, as a model generates.
+
+    Returns:
+        The milliseconds waited for each box, and the growth of each of `HELD` over the second half.
+    """
     waits = []
-    before = (0.0, 0, 0)
+    before = [0.0]
     for number in range(candidates):
         if number == candidates // 2:
-            before = _held()
+            before = held()
         time.sleep(pause_s)
         began = time.perf_counter()
         box = sandbox.borrow()
         waits.append(1000 * (time.perf_counter() - began))
         box.close()
-    after = _held()
-    return Growth(
-        waits_ms=tuple(waits),
-        resident_mb=after[0] - before[0],
-        descriptors=after[1] - before[1],
-        threads=after[2] - before[2],
-    )
+    return waits, [after - first for first, after in zip(before, held(), strict=True)]
 
 
-def _held() -> tuple[float, int, int]:
+def held() -> list[float]:
+    """Return what this process holds of each of `HELD`, once the pool has filled up and the engine has cleared up."""
+    time.sleep(_SETTLE_S)
+    gc.collect()
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    resident_mb = pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-    return resident_mb, len(list(Path("/proc/self/fd").iterdir())), threading.active_count()
+    children = [path.read_text(encoding="ascii").split() for path in Path("/proc/self/task").glob("*/children")]
+    counts = (len(list(Path("/proc/self/fd").iterdir())), threading.active_count(), sum(map(len, children)))
+    return [pages * os.sysconf("SC_PAGE_SIZE") / 1e6, *map(float, counts), float(containers_of_this_process())]
 
 
 def figures_of(bare: Bare, sandbox: BoxedSandbox, given: argparse.Namespace) -> Iterator[Figure]:
@@ -174,11 +171,10 @@ def figures_of(bare: Bare, sandbox: BoxedSandbox, given: argparse.Namespace) -> 
     shares = throughput_ratios(bare, sandbox, given.programs, given.rounds)
     yield Figure(name=f"{name}: {given.programs} programs x {TESTS} tests, a fresh box each", unit="of bare rate",
                  values=tuple(shares), aim=aims.get(name, ""))  # fmt: skip
-    grown = growth(sandbox, given.candidates, given.pause)
+    waits, grown = growth(sandbox, given.candidates, given.pause)
     yield Figure(name=f"{name}: wait for a warm box, {given.pause:g} s of generation", unit="ms",
-                 values=grown.waits_ms, aim="0")  # fmt: skip
-    for what, value in (("memory, MB", grown.resident_mb), ("descriptors", float(grown.descriptors)),
-                        ("threads", float(grown.threads))):  # fmt: skip
+                 values=tuple(waits), aim="0")  # fmt: skip
+    for what, value in zip(HELD, grown, strict=True):
         label = f"{name}: growth over the last {given.candidates // 2} candidates, {what}"
         yield Figure(name=label, unit="", values=(value,), aim="0")
 
@@ -187,8 +183,9 @@ def figures_of_docker(bare: Bare, given: argparse.Namespace) -> Iterator[Figure]
     """Yield what other ways through Docker cost, and what one container costs."""
     client = docker.from_env()
     try:
-        yield Figure(name="docker: core-seconds of one container", unit="s",
-                     values=tuple(core_seconds_per_container(client, given.rounds)))  # fmt: skip
+        costs = zip(*core_seconds_per_container(client, given.rounds), strict=True)
+        for whose, values in zip(("of engine and shim, at least", "of the whole machine"), costs, strict=True):
+            yield Figure(name=f"docker: core-seconds of one container, {whose}", unit="s", values=values)
         ways = {"`docker run` per test": docker_run(client, SOURCE, INPUT)}
         with exec_run(client, SOURCE, INPUT) as execute:
             ways["SDK `exec_run` per test"] = execute

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import bubblewrap
+from sandbox import bubblewrap, process_box
 from sandbox.base import Program, SandboxUnavailableError
 from sandbox.bubblewrap import open_bubblewrap
 from sandbox.choice import open_sandbox
@@ -28,8 +28,11 @@ def run(source):
     return execution
 
 
-def test_the_user_outside_is_never_root():
+@pytest.mark.parametrize("with_setpriv", [True, False])
+def test_the_user_outside_is_never_root(monkeypatch, with_setpriv):
     made = bubblewrap.Bubblewrap()
+    if not with_setpriv:
+        monkeypatch.setattr(process_box.shutil, "which", lambda name, path: None)
     box = made.make()
     try:
         pids = [line.split()[0] for line in left_by(made.folder)]

@@ -37,5 +37,5 @@ def test_a_small_run_prints_every_figure():
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     rows = [line for line in done.stdout.splitlines() if line.startswith("| bubblewrap")]
-    assert len(rows) == 6
+    assert len(rows) == 8
     assert "not measured" not in done.stdout
