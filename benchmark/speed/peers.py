@@ -7,7 +7,7 @@ which LangChain's ChatLlamaCpp wraps.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +57,8 @@ class Sequential:
             str(path), n_ctx=context, n_batch=512, n_threads=threads, n_threads_batch=threads, verbose=False
         )
 
-    def run(self, prompts: Sequence[Sequence[int]], tokens: int) -> int:
-        """Complete prompts one after another with the settings of the benchmark; return the tokens written."""
-        written = 0
+    def run(self, prompts: Sequence[Sequence[int]], tokens: int) -> Iterator[int]:
+        """Complete prompts one after another with the settings of the benchmark; yield the tokens of each text."""
         for seed, prompt in enumerate(prompts):
             reply = self._llama.create_completion(
                 list(prompt),
@@ -71,8 +70,7 @@ class Sequential:
                 repeat_penalty=1.0,
                 seed=seed,
             )
-            written += reply["usage"]["completion_tokens"]
-        return written
+            yield int(reply["usage"]["completion_tokens"])
 
     def close(self) -> None:
         """Free everything."""

@@ -3,15 +3,20 @@
 `mid` has 311 million parameters and a vocabulary of 152 064, as models of today do; `tiny` is the worst case for
 everything around the model. The output head is scaled so that next-token distributions are peaked, as those of a
 trained model are, and no token that ends a text is ever likely. Weights are Q8_0.
+
+Of each size there is a model that copies: after a character of `CYCLE` comes the next one, whatever stood before, so
+that a prompt which holds the cycle foretells the text. Its blocks compute as the others do and add nothing.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import random
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import gguf
 import numpy as np
+from numpy.typing import NDArray
 
 TEMPLATE = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}"
@@ -21,6 +26,11 @@ _SPECIALS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 _TYPE = gguf.GGMLQuantizationType.Q8_0
 _PEAK = 6.0
 """Standard deviation of the logits."""
+_END_MARK, _NO_END_MARK = b"<|im_end|>", b"<|im_mid|>"
+_END_KEY, _TYPE_BYTES = b"tokenizer.ggml.eos_token_id", 4
+_SURE = 60.0
+"""Logit of the character that follows, where the model copies."""
+CYCLE = "".join(random.Random(1).sample([chr(byte) for byte in range(33, 127)], 94))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,21 +43,47 @@ class Size:
     blocks: int
     heads: int
     context: int = 8192
+    copies: bool = False
 
 
 SIZES = {
     "mid": Size(vocabulary=152_064, width=768, hidden=2048, blocks=12, heads=12),
     "tiny": Size(vocabulary=4096, width=256, hidden=768, blocks=6, heads=4),
 }
+_COPIES = "-copying"
+
+
+def copying(name: str) -> str:
+    """Return the name of the model of the same size that copies."""
+    return f"{name}{_COPIES}"
 
 
 def random_model(folder: Path, name: str) -> Path:
     """Return the path of a model, which is written when it is not there."""
+    size = SIZES[name.removesuffix(_COPIES)]
     path = folder / f"random-{name}.gguf"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         scratch = path.with_suffix(".part")
-        write(scratch, SIZES[name])
+        write(scratch, replace(size, copies=name.endswith(_COPIES)))
+        scratch.replace(path)
+    return path
+
+
+def endless(folder: Path, source: Path) -> Path:
+    """Return the path of a copy of a model that never ends a text: every text has the length that was asked for.
+
+    Its end mark gets another spelling of the same length, in vocabulary and template alike, and another token is named
+    as the end; nothing else changes.
+    """
+    path = folder / f"endless-{source.stem}.gguf"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        data = bytearray(source.read_bytes().replace(_END_MARK, _NO_END_MARK))
+        at = data.index(_END_KEY) + len(_END_KEY) + _TYPE_BYTES
+        data[at : at + 4] = (0).to_bytes(4, "little")
+        scratch = path.with_suffix(".part")
+        scratch.write_bytes(data)
         scratch.replace(path)
     return path
 
@@ -58,18 +94,33 @@ def write(path: Path, size: Size, seed: int = 0) -> None:
     _write_shape(writer, size)
     _write_tokenizer(writer, size)
     draw = np.random.default_rng(seed)
+    letters = np.zeros((256, size.width), np.float32)
     for name, shape, spread in _tensors(size):
         if len(shape) == 1:
             writer.add_tensor(name, np.ones(shape, np.float32))
             continue
         weights = draw.standard_normal(shape, np.float32) * np.float32(spread)
+        if name == "token_embd.weight":
+            letters = weights[:256].copy()
         if name == "output.weight":
             weights[-len(_SPECIALS) :] = 0
+        if size.copies:
+            _copy(name, weights, letters)
         writer.add_tensor(name, gguf.quantize(weights, _TYPE), raw_dtype=_TYPE)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+
+
+def _copy(name: str, weights: NDArray[np.float32], letters: NDArray[np.float32]) -> None:
+    """Let a matrix take its part in copying: blocks add nothing, and the head knows what follows a character."""
+    if name.endswith(("attn_output.weight", "ffn_down.weight")):
+        weights[:] = 0
+    if name == "output.weight":
+        places = [ord(character) for character in CYCLE]
+        weights[places] = letters[[places[-1], *places[:-1]]] * np.float32(_SURE / letters.shape[1])
+        weights[places[0]] += letters[ord("\n")] * np.float32(_SURE / letters.shape[1])
 
 
 def _write_shape(writer: gguf.GGUFWriter, size: Size) -> None:
