@@ -24,6 +24,7 @@ from benchmark.speed.plans import Plans
 from benchmark.speed.random_model import SIZES, copying, endless, random_model
 from benchmark.speed.results import Log, ratio_table, ratios, speed_table, write_json
 from benchmark.speed.samples import Samples
+from inference.base import ModelError
 from inference.llama import LlamaContext
 
 _CACHES = {"auto": None, "unified": False, "streams": True}
@@ -221,6 +222,9 @@ def main(given: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _tell(f"stopped; the same command goes on from here ({len(log.readings)} readings are kept)")
         code = _INTERRUPTED
+    except ModelError as error:
+        _tell(str(error))
+        code = 1
     sys.stdout.write(f"{task.path.name}: {setup['unit']}, commit {commit()}, {setup['machine']}\n\n")
     sys.stdout.write(report(log, missing, options.model, task.threads))
     found = ratios(log.readings, goals(options.model, task.threads))

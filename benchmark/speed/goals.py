@@ -18,7 +18,9 @@ def goals(model: str, threads: int) -> Goals:
 def _at_one_thread(model: str) -> Goals:
     ceiling = 0.93 if model == "tiny" else 0.95
     near = {(_SAMPLES, k, peer): ceiling for k in (4, 8, 16) for peer in (BENCH, ALONE)}
-    return near | {(_SAMPLES, k, SEQUENTIAL): goal for k, goal in ((1, 0.95), (8, 1.6), (16, 2.0))}
+    # The smaller a model, the less there is to gain: on `tiny` llama-batched-bench itself is no faster than this.
+    gains = {8: 1.6, 16: 2.0} if model == "mid" else {}
+    return near | {(_SAMPLES, k, SEQUENTIAL): goal for k, goal in ({1: 0.95} | gains).items()}
 
 
 def _at_more() -> Goals:

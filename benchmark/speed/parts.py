@@ -7,23 +7,24 @@ draw needs two, which is left in what is reported.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from statistics import median, quantiles
 
 import numpy as np
 
-from inference.backend import Batch, Row, Sampler, Sampling
+from inference.backend import Batch, Grammar, Row, Sampler, Sampling
 from inference.base import Thinking
 from inference.confidence import Signals
 from inference.decoding import Terms, Writer
 from inference.forcing import ThinkingBudget
 from inference.gguf_file import read_header
 from inference.job import Job
-from inference.layout import Layout, Width, layout_for
-from inference.llama import LlamaContext
+from inference.layout import Width, layout_for
+from inference.llama import Layout, LlamaContext
 from inference.prefix_tree import as_tokens
 from inference.scheduler import Scheduler
 from inference.width import WidthPolicy
@@ -151,14 +152,13 @@ def row_parts(path: Path, repeats: int) -> list[Part]:
     context = LlamaContext(path, layout=layout, gpu_layers=0, threads=1)
     try:
         rows = [_row(context, at) for at in range(8)]
-        sampler = context.sampler(_SAMPLING)
-        draws = [_timed(lambda row=rows[at % 8]: sampler.draw(row)) for at in range(repeats)]  # type: ignore[misc]
-        tokens = [sampler.draw(rows[at % 8]) for at in range(repeats)]
-        sampler.close()
-        grammar = context.grammar(_GRAMMAR)
-        checks = [_timed(lambda token=token: grammar.allows(token) and grammar.accept(token)) for token in tokens]  # type: ignore[misc, func-returns-value]
-        masks = [_timed(lambda: grammar.masked(rows[0])) for _ in range(5)]
-        grammar.close()
+        turns = [rows[at % len(rows)] for at in range(repeats)]
+        with closing(context.sampler(_SAMPLING)) as sampler:
+            draws = [_timed(partial(sampler.draw, row)) for row in turns]
+            tokens = [sampler.draw(row) for row in turns]
+        with closing(context.grammar(_GRAMMAR)) as grammar:
+            checks = [_timed(partial(_check, grammar, token)) for token in tokens]
+            masks = [_timed(partial(grammar.masked, rows[0])) for _ in range(5)]
     finally:
         context.close()
     return [
@@ -175,9 +175,14 @@ def _row(context: LlamaContext, at: int) -> Row:
     return np.array(context.logits(0))
 
 
-def _timed(act: object) -> float:
+def _check(grammar: Grammar, token: int) -> None:
+    if grammar.allows(token):
+        grammar.accept(token)
+
+
+def _timed(act: Callable[[], object]) -> float:
     began = time.thread_time()
-    act()  # type: ignore[operator]
+    act()
     return _US * (time.thread_time() - began)
 
 

@@ -56,14 +56,21 @@ class Log:
     """The file of readings; each is on the disk before the next begins."""
 
     def __init__(self, path: Path, setup: Mapping[str, object], *, fresh: bool = False) -> None:
-        """Open the readings of a set-up; those of another in the same file are left out, `fresh` deletes all."""
+        """Open the readings of a set-up; those of another in the same file are left out, `fresh` deletes all.
+
+        A last line that was cut short is dropped.
+        """
         self._path = path
         self._setup = json.dumps(setup, sort_keys=True)
         self.readings: list[Reading] = []
         if fresh:
             path.unlink(missing_ok=True)
         if path.exists():
-            lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+            text = path.read_text(encoding="utf-8")
+            whole = text[: text.rfind("\n") + 1]
+            if whole != text:
+                path.write_text(whole, encoding="utf-8")
+            lines = [json.loads(line) for line in whole.splitlines()]
             self.readings = [Reading(**line["reading"]) for line in lines if line["setup"] == self._setup]
 
     def add(self, reading: Reading) -> None:
