@@ -54,9 +54,9 @@ workloads
 _EXAMPLES = """\
 examples
   make bench                                                        the tiny model, all workloads, 5 rounds
-  make bench ARGS="--model mid --rounds 5"                          311 M parameters; about 4 minutes a round
+  make bench ARGS="--model mid --rounds 5"                          311 M parameters; about 10 minutes a round
   make bench ARGS="--model mid --threads 2 --widths 1,16 --workloads samples"    wall time at two threads
-  make bench ARGS="--model mid --rounds 5 --minutes 8"              begin no round after 8 minutes; again to go on
+  make bench ARGS="--model mid --rounds 5 --minutes 8"              end after 8 minutes; again to go on
 
 Every reading is on the disk before the next begins. The same command goes on where the last one stopped, Ctrl-C
 included, and --rounds 7 after --rounds 5 adds two. Readings of other code or other settings are kept and not mixed in.
@@ -64,21 +64,21 @@ included, and --rounds 7 after --rounds 5 adds two. Readings of other code or ot
 
 
 def measure(task: Task, workload: Workload, log: Log, *, rounds: int, until: float) -> bool:
-    """Make the rounds that the log lacks; none begins after `until`, a value of `time.monotonic()`.
+    """Make the rounds that the log lacks; nothing is begun after `until`, a value of `time.monotonic()`.
 
     Returns whether all rounds were made.
     """
     unit = "CPU s" if task.threads == 1 else "s"
     for turn in range(1, rounds + 1):
-        if time.monotonic() > until:
-            _tell("the time is up; the same command goes on from here")
-            return False
         before = set(workload.missing)
         made = {(one.workload, one.peer, one.k) for one in log.readings if one.round == turn}
         for reading in workload.round(turn, lambda *what, made=made: what in made):
             log.add(reading)
             speed = f"{reading.tokens / reading.seconds:8.1f} tokens/s, {reading.seconds:6.2f} {unit}"
             _tell(f"round {turn}/{rounds}  {reading.workload}, k={reading.k:<3}{speed}  {reading.peer}")
+            if time.monotonic() > until:
+                _tell("the time is up; the same command goes on from here")
+                return False
         for peer in set(workload.missing) - before:
             _tell(f"not measured: {peer}: {workload.missing[peer]}")
     return True
@@ -189,7 +189,7 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     )
     add("--widths", type=_widths, default=(1, 4, 8, 16), help="texts per prompt, several with commas")
     add("--rounds", type=int, default=5, help="in all, those of earlier runs included")
-    add("--minutes", type=float, default=1e6, help="begin nothing after so many minutes")
+    add("--minutes", type=float, default=1e6, help="begin nothing after so many minutes; the same command goes on")
     add("--threads", type=int, default=1, help="1 measures CPU seconds, more measure wall time")
     add("--prompt-tokens", type=int, default=400)
     add("--new-tokens", type=int, default=128)

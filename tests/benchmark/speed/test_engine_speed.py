@@ -128,6 +128,16 @@ def test_second_run_goes_on_where_the_first_stopped(bench, tmp_path):
 
 
 @pytest.mark.gguf
+def test_run_that_is_out_of_time_goes_on_within_its_round(bench):
+    code, _, err = bench("--workloads", "samples", "--rounds", "1", "--minutes", "0")
+    assert code == 0
+    assert err.count("round 1/1") == 1
+    code, out, err = bench("--workloads", "samples", "--rounds", "1")
+    assert err.count("round 1/1") == 5
+    assert rows(out, "same prompt") == {(peer, k, 1) for peer in (ALONE, SEQUENTIAL) for k in (1, 3)}
+
+
+@pytest.mark.gguf
 def test_interrupt_keeps_what_was_measured(bench, tmp_path, monkeypatch):
     class Interrupted(engine.Samples):
         def round(self, turn, skip):
