@@ -22,6 +22,7 @@ from inference.gguf_file import read_header
 from tests.conftest import EMBEDDED, USERS_CACHE
 
 ROOT = Path(__file__).parents[3]
+LARGER = Size(vocabulary=2048, width=256, hidden=512, blocks=4, heads=4, context=512)
 MICRO = Size(vocabulary=384, width=64, hidden=64, blocks=1, heads=2, context=512)
 SMALL = ["--widths", "1,3", "--prompt-tokens", "90", "--new-tokens", "8", "--plans", "3x60+20", "--plan-tokens", "4"]
 
@@ -200,9 +201,11 @@ def test_endless_model_never_stops_by_itself(tmp_path):
 
 @pytest.mark.gguf
 @pytest.mark.peers
-def test_programs_of_llama_cpp_are_measured(bench, built):
-    code, out, _ = bench("--workloads", "samples,plans", "--rounds", "1")
-    assert code == 0
+def test_programs_of_llama_cpp_are_measured(tmp_path, capsys, monkeypatch, built):
+    monkeypatch.setitem(random_model.SIZES, "larger", LARGER)
+    options = ["--model", "larger", "--folder", str(tmp_path), "--workloads", "samples,plans", "--rounds", "1"]
+    assert engine.main([*options, *SMALL]) == 0
+    out = capsys.readouterr().out
     assert rows(out, "same prompt") == {(peer, k, 1) for peer in PEERS for k in (1, 3)}
     assert rows(out, "plans, 3 x (60+20)") == {("llama-server, parallel requests", 3, 1)}
     assert "not measured" not in out
