@@ -1,6 +1,6 @@
 # People and CI call the same targets. `make CUDA=1 setup` builds llama.cpp for an NVIDIA GPU.
 .DEFAULT_GOAL := help
-.PHONY: help setup solve test test-languages bench check model image doctor lock clean
+.PHONY: help setup solve test test-languages bench bench-gpu peers check model image doctor lock clean
 SHELL := /bin/bash
 
 export VENV ?= .venv
@@ -31,9 +31,15 @@ check: setup ## ruff and mypy
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m mypy
 
-bench: setup ## measure the speed of engine and sandbox, in ratios; ARGS="--model mid --threads 2" for more of the engine
+bench: setup ## measure the speed of engine and sandbox, in ratios; ARGS="--model mid --minutes 8" for more of the engine
 	@$(PYTHON) -m benchmark.speed.engine $(ARGS)
 	@$(PYTHON) -m benchmark.speed.sandbox
+
+peers: setup ## build llama.cpp's own programs, which `make bench` compares the engine with (8 core-minutes, once)
+	@deploy/peers.sh
+
+bench-gpu: setup ## measure the engine on an NVIDIA GPU with a random model of Qwen3-14B's shape; needs CUDA=1
+	@$(PYTHON) -m benchmark.speed.gpu $(ARGS)
 
 model: setup ## train the embedded model anew (hours on two cores; resumes where it stopped)
 	@$(PYTHON) -c 'import torch, tokenizers' 2>/dev/null || $(PYTHON) -m pip install --require-hashes -r requirements-train.lock

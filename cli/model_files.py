@@ -14,15 +14,27 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.exits import EXPECTED, Exit, UsageError, exit_code, one_line, wants_tracebacks
-from cli.model_report import description
+from cli.model_report import Described, description, model_here
 from cli.printable import printable
 from graphs.configuration import load_settings
 from graphs.factory import model_path, models_folder
+from inference.base import ModelError
 from inference.catalogue import CATALOGUE, Entry, reference
-from inference.pulled import Pulled, fault, locate, parts, pulled_files, pulled_of, read_record, whole_name
+from inference.pulled import (
+    ModelNotPulledError,
+    Pulled,
+    fault,
+    locate,
+    parts,
+    pulled_files,
+    pulled_of,
+    read_record,
+    whole_name,
+)
 from nodes.settings import Settings
 
 GB = 1e9
+_NOT_HERE = "not here yet"
 
 
 def run_list(config: Path | None) -> int:
@@ -74,12 +86,42 @@ def run_info(name: str, flags: Mapping[str, object], config: Path | None) -> int
     fits = True
     with _ends_in_a_line() as ended:
         settings = _settings(config, {**flags, "model": name})
-        path = model_path(settings)
-        lines, fits = description(name, path, settings)
+        try:
+            model = model_here(name, model_path(settings))
+        except ModelNotPulledError as error:
+            model = _on_the_hub(name, error)
+        lines, fits = description(model, settings)
         console = Console(highlight=False)
         for line in lines:
             console.print(line, soft_wrap=True)
+        if model.where.startswith(_NOT_HERE):
+            console.print(Text(f"fetch it with: atlas models pull {name}"), soft_wrap=True)
     return ended() or (0 if fits else 1)
+
+
+def _on_the_hub(name: str, not_pulled: ModelNotPulledError) -> Described:
+    """Return a model whose header is read from the hub.
+
+    Raises:
+        ModelError: it is not pulled, and the hub does not tell its header either.
+    """
+    from inference.hub import HubError, header_there, listing, wanted
+
+    _say(f"{name} is not here; reading its header from the hub")
+    ref = reference(name)
+    try:
+        records = wanted(ref, listing(ref.repository))
+        header = header_there(records)
+    except HubError as error:
+        raise ModelError(f"{not_pulled}; its header cannot be read from the hub ({error})") from error
+    first = records[0]
+    return Described(
+        name=name,
+        where=f"{_NOT_HERE}, {first.repository}/{first.file} on the hub",
+        file=first.file,
+        sizes=tuple(record.size for record in records),
+        header=header,
+    )
 
 
 def run_verify(names: Sequence[str], config: Path | None) -> int:

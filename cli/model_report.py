@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.text import Text
@@ -20,32 +21,51 @@ from nodes.settings import Settings
 WIDTH = 14
 
 
-def description(name: str, path: Path, settings: Settings, machine: Machine | None = None) -> tuple[list[Text], bool]:
-    """Return what is to be said of a model file, and whether it fits.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    """A model whose header is known, here or on a hub."""
+
+    name: str
+    where: str
+    file: str
+    """The first of its files."""
+    sizes: tuple[int, ...]
+    """Bytes of each of its files."""
+    header: GgufHeader
+
+
+def model_here(name: str, path: Path) -> Described:
+    """Return a model whose files are here.
 
     Raises:
         ModelError: the file is unusable.
     """
-    header = whole_header(path)
+    sizes = tuple(part.stat().st_size for part in parts(path))
+    return Described(name=name, where=str(path), file=path.name, sizes=sizes, header=whole_header(path))
+
+
+def description(model: Described, settings: Settings, machine: Machine | None = None) -> tuple[list[Text], bool]:
+    """Return what is to be said of a model, and whether it fits this machine."""
+    header = model.header
     machine = machine or look()
     shape, wish = shape_of(header), wish_of(header, settings)
     found = fit(shape, wish, machine)
-    lines = [*_facts(name, path, header, shape), *_needs(wish, machine, found)]
+    lines = [*_facts(model, shape), *_needs(wish, machine, found)]
     if not shape.ordinary:
         lines.append(_line("", "this model compresses or windows its cache: it takes less than is said here"))
     return [*lines, *_verdict(shape, wish, machine, found)], found.fits
 
 
-def _facts(name: str, path: Path, header: GgufHeader, shape: ModelShape) -> list[Text]:
+def _facts(model: Described, shape: ModelShape) -> list[Text]:
+    header = model.header
     marks = marks_in(header.text("tokenizer.chat_template"))
-    known = _known(path)
-    size = sum(part.stat().st_size for part in parts(path))
+    known = _known(model.file)
     lines = [
-        Text(printable(f"{header.text('general.name') or name}: {path}"), style="bold"),
+        Text(printable(f"{header.text('general.name') or model.name}: {model.where}"), style="bold"),
         _line(
             "model",
             f"{header.architecture}, {header.parameters / 1e9:.2f} B parameters, {header.file_type}, "
-            f"{size / 1e9:.2f} GB in {len(parts(path))} file(s)",
+            f"{sum(model.sizes) / 1e9:.2f} GB in {len(model.sizes)} file(s)",
         ),
         _line("context", f"trained for {header.context_length or 'an unknown number of'} tokens"),
         _line("thinking", f"marks {marks[0]} and {marks[1]}" if marks else "none"),
@@ -61,9 +81,9 @@ def _facts(name: str, path: Path, header: GgufHeader, shape: ModelShape) -> list
     return lines
 
 
-def _known(path: Path) -> Entry | None:
+def _known(file: str) -> Entry | None:
     """Return the catalogue's entry of a file, going by its name."""
-    name = whole_name(path.name).lower()
+    name = whole_name(Path(file).name).lower()
     names = {
         known.file.format(quantisation).lower(): known for known in CATALOGUE for quantisation in known.quantisations
     }

@@ -52,17 +52,20 @@ def pull(
 
 @app.command()
 def info(
-    name: Annotated[str, typer.Argument(metavar="NAME|PATH.gguf", help="A pulled model, or the path of a file.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME|PATH.gguf", help="A name of the list, org/repo/file.gguf, or a file's path.")
+    ],
     context_tokens: Annotated[int | None, typer.Option("--context", help="Longest prompt and answer together.")] = None,
     k: Annotated[int | None, typer.Option("--k", help="Programs that decode side by side.")] = None,
     kv_type: Annotated[KvTypeChoice | None, typer.Option(help="Type of the KV cache.")] = None,
     gpu_layers: Annotated[int | None, typer.Option(help="Layers on the GPU; -1 is as many as fit.")] = None,
     config: Config = None,
 ) -> None:
-    """Say what a model file is and whether it fits this machine, without loading it.
+    """Say what a model file is and whether it fits this machine, without loading it, or even pulling it.
 
-    Weights, KV cache and compute buffer are worked out from the file's header and set against the memory that is free
-    now. Exit code 0 when it fits, 1 when it does not; what to change is said in both cases.
+    Of a model that is not here the header alone is fetched, some megabytes. Weights, KV cache and compute buffer are
+    worked out from the header and set against the memory that is free now. Exit code 0 when it fits, 1 when it does
+    not; what to change is said in both cases.
     """
     from cli.model_files import run_info
 

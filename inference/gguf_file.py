@@ -42,6 +42,10 @@ class BrokenModelFileError(ModelError):
     """The file is no usable GGUF model."""
 
 
+class HeaderGoesOnError(ModelError):
+    """The header does not end within the bytes that are known."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tensor:
     """One array of weights, as the header describes it."""
@@ -69,7 +73,7 @@ class GgufHeader:
     """By name."""
     fingerprint: str
     """SHA-256 over the header, the file's size and the first and last MiB of its tensors; hashing all of a 9 GB file
-    at every start would cost longer than the answer."""
+    at every start would cost longer than the answer. Empty where only the header is known."""
 
     @property
     def parameters(self) -> int:
@@ -116,9 +120,21 @@ def read_header(path: Path) -> GgufHeader:
         with path.open("rb") as file:
             _check_magic(path, file.read(8))
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                return _Reader(path, data).header()
+                return _Reader(path, data, len(data)).header()
     except OSError as error:
         raise BrokenModelFileError(f"model file {path} cannot be read: {error.strerror or error}") from error
+
+
+def read_start(name: str, start: bytes, size: int) -> GgufHeader:
+    """Read and check the header of a file of `size` bytes of which only the first ones are known.
+
+    Raises:
+        HeaderGoesOnError: more of the file is needed.
+        BrokenModelFileError: as for `read_header`.
+    """
+    path = Path(name)
+    _check_magic(path, start[:8])
+    return _Reader(path, start, size).header()
 
 
 def _check_magic(path: Path, start: bytes) -> None:
@@ -134,12 +150,12 @@ def _check_magic(path: Path, start: bytes) -> None:
 
 
 class _Reader:
-    """A cursor over the mapped file; every step is checked against the file's end."""
+    """A cursor over a file, of which the beginning may be all that is there; every step is checked against its end."""
 
-    def __init__(self, path: Path, data: mmap.mmap) -> None:
+    def __init__(self, path: Path, data: mmap.mmap | bytes, size: int) -> None:
         self._path = path
         self._data = data
-        self._size = len(data)
+        self._size = size
         self._at = len(_MAGIC) + 4
 
     def header(self) -> GgufHeader:
@@ -232,6 +248,8 @@ class _Reader:
                 raise self._broken(f"has {len(tokens)} tokens and {lengths[key]} entries of {key}")
 
     def _fingerprint(self) -> str:
+        if len(self._data) < self._size:
+            return ""
         digest = hashlib.sha256(self._data[: self._at])
         digest.update(struct.pack("<Q", self._size))
         digest.update(self._data[self._tensor_start : self._tensor_start + _SAMPLE_BYTES])
@@ -261,6 +279,8 @@ class _Reader:
             raise BrokenModelFileError(
                 f"model file {self._path} is truncated: its header ends at byte {self._size}; download it again"
             )
+        if length > len(self._data) - start:
+            raise HeaderGoesOnError(f"the header of {self._path} goes on after byte {len(self._data)}")
         self._at = start + length
         return start
 

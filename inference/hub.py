@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import fcntl
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,13 +20,19 @@ import httpx2
 from huggingface_hub import HfApi, constants, hf_hub_url
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, OfflineModeIsEnabled, RepositoryNotFoundError
 from huggingface_hub.file_download import http_get
-from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # exported, not listed
+from huggingface_hub.utils import (  # type: ignore[attr-defined]  # exported, not listed
+    build_hf_headers,
+    http_stream_backoff,
+)
 
 from inference.base import ModelError
 from inference.catalogue import Reference, nearest
+from inference.gguf_file import GgufHeader, HeaderGoesOnError, read_start
 from inference.pulled import Pulled, Record, keep_record, parts, place, read_record, sha256_of, whole_name
 
 _PATIENCE_SECONDS = 20.0
+_FIRST_BYTES, _MOST_HEADER_BYTES = 1 << 23, 1 << 28
+"""The header of a model with 150 000 tokens takes 6 MB."""
 
 
 class HubError(ModelError):
@@ -83,6 +89,52 @@ def wanted(ref: Reference, there: Listing) -> tuple[Record, ...]:
     if missing := [name for name in names if name not in there.files]:
         raise HubError(f"{ref.repository} lacks a part of the model, {missing[0]}: pick another file")
     return tuple(there.files[name] for name in names)
+
+
+def header_there(records: Sequence[Record], *, endpoint: str | None = None) -> GgufHeader:
+    """Return the header of a model on the hub, with the tensors of all its files; nothing else of it is fetched.
+
+    Raises:
+        HubError: the hub fails, or sends no header.
+        BrokenModelFileError: the header is damaged.
+    """
+    first, *others = [_header_of(record, endpoint) for record in records]
+    tensors = dict(first.tensors)
+    for other in others:
+        tensors |= other.tensors
+    return replace(first, tensors=tensors)
+
+
+def _header_of(record: Record, endpoint: str | None) -> GgufHeader:
+    start = b""
+    while len(start) < min(record.size, _MOST_HEADER_BYTES):
+        wanted = min(record.size, max(_FIRST_BYTES, 2 * len(start)))
+        with _one_line(record.repository, endpoint):
+            start += _bytes_of(record, len(start), wanted, endpoint)
+        if len(start) < wanted:
+            break
+        try:
+            return read_start(record.file, start, record.size)
+        except HeaderGoesOnError:
+            continue
+    raise HubError(f"the hub sends no whole header of {record.file}: pull it, or pick another file")
+
+
+def _bytes_of(record: Record, begin: int, end: int, endpoint: str | None) -> bytes:
+    """Fetch a range of a file; a hub that sends all of it, whatever is asked, is read no further than that."""
+    url = hf_hub_url(record.repository, record.file, revision=record.revision, endpoint=endpoint)
+    headers = build_hf_headers(library_name="atlas") | {"Range": f"bytes={begin}-{end - 1}"}
+    found = bytearray()
+    with http_stream_backoff(
+        "GET", url, headers=headers, follow_redirects=True, timeout=_PATIENCE_SECONDS, max_retries=1
+    ) as answer:
+        answer.raise_for_status()
+        skipped = 0 if answer.status_code == httpx2.codes.PARTIAL_CONTENT else begin
+        for piece in answer.iter_bytes():
+            found += piece
+            if len(found) >= skipped + end - begin:
+                break
+    return bytes(found[skipped : skipped + end - begin])
 
 
 def pull(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import ipaddress
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -17,6 +18,8 @@ from pathlib import Path
 import pytest
 
 EMBEDDED = Path(__file__).parents[1] / "inference" / "embedded"
+PEERS = Path(__file__).parents[1] / "deploy" / "peers.sh"
+USERS_CACHE = os.environ.get("XDG_CACHE_HOME", "")
 LOCAL_NAMES = {"", "localhost", "localhost.localdomain"}
 
 
@@ -57,11 +60,17 @@ def _train_missing() -> str:
     return f"the train extra is not installed ({' and '.join(absent)})" if absent else ""
 
 
+def _peers_missing() -> str:
+    asked = subprocess.run([str(PEERS), "where"], capture_output=True, text=True)
+    return "llama.cpp's own programs are not built (deploy/peers.sh)" if asked.returncode else ""
+
+
 CHECKS: dict[str, Callable[[], str]] = {
     "docker": _docker_missing,
     "bubblewrap": _bubblewrap_missing,
     "gguf": _gguf_missing,
     "train": _train_missing,
+    "peers": _peers_missing,
 }
 
 

@@ -1,138 +1,247 @@
-"""Speed of the engine: ratios to decoding alone and to sequential `Llama`, interleaved in one process.
+"""Speed of the engine against its peers, as ratios, peers interleaved in one run.
 
-The unit is the CPU second of the whole process, which on one thread equals wall time on an idle machine and is little
-disturbed by neighbours; with more threads it is wall time. Each round runs every peer on every workload in turn; a
-ratio is taken inside a round, and the table gives its median and its range over the rounds.
-
-    python -m benchmark.speed.engine --model tiny --rounds 5
-    python -m benchmark.speed.engine --model mid --widths 8,16 --threads 2
+At one thread the unit is the CPU second of the whole process, which equals wall time on an idle machine and is little
+disturbed by neighbours; with more threads it is wall time. Each round runs the engine and every peer in turn; a ratio
+is taken inside a round, and the table gives its median and its range over the rounds.
 """
 
 from __future__ import annotations
 
 import argparse
+import platform
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from itertools import product
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
-from statistics import median
 
-from benchmark.speed.peers import Bare, Sequential
-from benchmark.speed.random_model import random_model
-from inference.base import Message, Request
-from inference.gguf import GgufModel
-from inference.gguf_file import read_header
-from inference.layout import Width, layout_for
+from benchmark.provenance import code_digest, commit, cores
+from benchmark.speed.drafts import Drafts
+from benchmark.speed.goals import goals
+from benchmark.speed.opened import ALONE, BENCH, ONE_REQUEST, PARALLEL, SEQUENTIAL, PlanShape, Task, Workload
+from benchmark.speed.parts import part_table, row_parts, step_parts
+from benchmark.speed.plans import Plans
+from benchmark.speed.random_model import SIZES, copying, endless, random_model
+from benchmark.speed.results import Log, ratio_table, ratios, speed_table, write_json
+from benchmark.speed.samples import Samples
+from inference.base import ModelError
+from inference.llama import LlamaContext
 
 _CACHES = {"auto": None, "unified": False, "streams": True}
-_SPARE = 64
-_TEMPLATE_TOKENS = 20
-_SETTINGS = Request(messages=(), max_tokens=1, temperature=0.8, top_k=40, top_p=0.95, min_p=0.05)
+_WORKLOADS = ("samples", "plans", "drafts", "parts")
+_EMBEDDED = Path(__file__).parents[2] / "inference" / "embedded" / "model.gguf"
+_PEERS = {
+    "bench": BENCH,
+    "alone": ALONE,
+    "llama": SEQUENTIAL,
+    "server": ONE_REQUEST,
+    "server-parallel": PARALLEL,
+}
+_PARTS_STEPS = 60
+_INTERRUPTED = 130
+
+_HELP = """\
+Measure the batching engine against llama.cpp's own llama-batched-bench and llama-server, sequential Llama, and bare
+decoding. More than 1 means that the engine is faster. deploy/peers.sh builds llama.cpp's programs (once, about 8
+core-minutes); without them the others are measured, and the table says which are missing.
+
+workloads
+  samples   k texts over one prompt, for each of --widths
+  plans     k prompts that share their beginning, for each of --plans
+  drafts    4 texts with and without drafts by prompt lookup: a model that copies its prompt, and one that does not
+  parts     what a step costs beside decoding, in microseconds; what a draw and a grammar check cost
+"""
+_EXAMPLES = """\
+examples
+  make bench                                                        the tiny model, all workloads, 5 rounds
+  make bench ARGS="--model mid --rounds 5"                          311 M parameters; about 10 minutes a round
+  make bench ARGS="--model mid --threads 2 --widths 1,16 --workloads samples"    wall time at two threads
+  make bench ARGS="--model mid --rounds 5 --minutes 8"              end after 8 minutes; again to go on
+
+Every reading is on the disk before the next begins. The same command goes on where the last one stopped, Ctrl-C
+included, and --rounds 7 after --rounds 5 adds two. Readings of other code or other settings are kept and not mixed in.
+"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """What to measure."""
+def measure(task: Task, workload: Workload, log: Log, *, rounds: int, until: float) -> bool:
+    """Make the rounds that the log lacks; nothing is begun after `until`, a value of `time.monotonic()`.
 
-    path: Path
-    widths: tuple[int, ...]
-    rounds: int
-    threads: int
-    prompt_tokens: int
-    new_tokens: int
-    streams: bool | None
-
-
-def conversation(tokens: int, name: str) -> tuple[Message, ...]:
-    """Return a conversation of about as many tokens; the random model's vocabulary reads one token a byte.
-
-    It begins with its name, so that nobody profits from what an earlier round left in a cache.
+    Returns whether all rounds were made.
     """
-    words = "the quick brown fox jumps over the lazy dog and then it writes a program for a stack machine " * 200
-    return (Message(role="user", content=name + words[: tokens - len(name)]),)
+    unit = "CPU s" if task.threads == 1 else "s"
+    for turn in range(1, rounds + 1):
+        before = set(workload.missing)
+        made = {(one.workload, one.peer, one.k) for one in log.readings if one.round == turn}
+        for reading in workload.round(turn, lambda *what, made=made: what in made):
+            log.add(reading)
+            speed = f"{reading.tokens / reading.seconds:8.1f} tokens/s, {reading.seconds:6.2f} {unit}"
+            _tell(f"round {turn}/{rounds}  {reading.workload}, k={reading.k:<3}{speed}  {reading.peer}")
+            if time.monotonic() > until:
+                _tell("the time is up; the same command goes on from here")
+                return False
+        for peer in set(workload.missing) - before:
+            _tell(f"not measured: {peer}: {workload.missing[peer]}")
+    return True
 
 
-def measure(task: Task, report: Callable[[str], None]) -> list[tuple[str, list[float]]]:
-    """Return rows of (name, one ratio per round); more than 1 means that the engine is faster."""
-    context = task.prompt_tokens + task.new_tokens + _SPARE
-    width = Width(most=max(max(task.widths), 2), streams=task.streams)
-    layout = layout_for(read_header(task.path), context, 512, width)
-    engine = GgufModel(task.path, context_tokens=context, gpu_layers=0, threads=task.threads, width=width)
-    bare = Bare(task.path, layout=layout, threads=task.threads)
-    sequential = Sequential(task.path, context=context, threads=task.threads)
-    ratios: dict[str, list[float]] = {}
-    clock = time.process_time if task.threads == 1 else time.perf_counter
-    for turn, k in product(range(task.rounds), task.widths):
-        messages = conversation(task.prompt_tokens - _TEMPLATE_TOKENS, f"{turn:04} {k:04} ")
-        prompt = engine.prompt_tokens(messages)
-        asked = [replace(_SETTINGS, messages=messages, max_tokens=task.new_tokens, seed=seed) for seed in range(k)]
-        ours = _timed(clock, lambda asked=asked: engine.complete_many(asked))  # type: ignore[misc]
-        alone = _timed(clock, lambda prompt=prompt, k=k: bare.run(prompt, k, task.new_tokens))  # type: ignore[misc]
-        one = _timed(clock, lambda prompt=prompt, k=k: sequential.run([prompt] * k, task.new_tokens))  # type: ignore[misc]
-        ratios.setdefault(f"k={k} against decoding alone", []).append(alone / ours)
-        ratios.setdefault(f"k={k} against Llama, one after another", []).append(one / ours)
-        speeds = [round(k * task.new_tokens / seconds, 1) for seconds in (ours, alone, one)]
-        report(f"round {turn + 1} k={k}: engine {speeds[0]}, alone {speeds[1]}, Llama {speeds[2]} tokens/s")
-    for peer in (engine, bare, sequential):
-        peer.close()
-    return list(ratios.items())
+def report(log: Log, missing: dict[str, str], model: str, threads: int) -> str:
+    """Return the tables of what was read."""
+    found = ratios(log.readings, goals(model, threads))
+    text = f"{ratio_table(found)}\n{speed_table(log.readings)}" if log.readings else ""
+    drafted = [one for one in log.readings if one.equal >= 0 and one.peer == "engine"]
+    for name in sorted({one.workload for one in drafted}):
+        group = [one for one in drafted if one.workload == name]
+        text += f"\n{name}: {sum(one.equal for one in group)} of {sum(one.k for one in group)} texts equal without\n"
+    return text + "".join(f"\nnot measured: {peer}: {why}\n" for peer, why in sorted(missing.items()))
 
 
-def table(rows: Sequence[tuple[str, list[float]]]) -> str:
-    """Return the rows as a Markdown table."""
-    lines = ["| workload | ratio, median | range | rounds |", "|---|--:|--:|--:|"]
-    for name, values in rows:
-        lines.append(f"| {name} | {median(values):.2f} | {min(values):.2f}-{max(values):.2f} | {len(values)} |")
-    return "\n".join(lines) + "\n"
+def _workloads(task: Task, names: Sequence[str]) -> Iterator[Workload]:
+    if "samples" in names:
+        yield Samples(task)
+    if "plans" in names:
+        yield from (Plans(task, shape) for shape in task.plans)
+    if "drafts" in names and task.copying is not None:
+        yield Drafts(task, "a prompt is copied", altered=0.0)
+        yield Drafts(task, "a prompt is copied, 8 % altered", altered=0.08)
+    if "drafts" in names:
+        yield Drafts(task, "nothing to copy", altered=None)
+        yield Drafts(task, "nothing to copy, seeded", altered=None, temperature=0.8)
+
+
+def _task(options: argparse.Namespace) -> Task:
+    named = options.model in SIZES
+    if options.model == "embedded":
+        path = endless(options.folder, _EMBEDDED)
+    else:
+        path = random_model(options.folder, options.model) if named else Path(options.model)
+    drafts = named and "drafts" in options.workloads
+    return Task(
+        path=path,
+        copying=random_model(options.folder, copying(options.model)) if drafts else None,
+        widths=options.widths,
+        threads=options.threads,
+        prompt_tokens=options.prompt_tokens,
+        new_tokens=options.new_tokens,
+        plans=options.plans,
+        plan_tokens=options.plan_tokens,
+        streams=_CACHES[options.cache],
+        peers=tuple(_PEERS[name] for name in options.peers),
+    )
+
+
+def _setup(task: Task, options: argparse.Namespace) -> dict[str, object]:
+    """Return what readings must have in common to be set side by side."""
+    return {
+        "model": options.model,
+        "threads": task.threads,
+        "unit": "CPU seconds" if task.threads == 1 else "wall seconds",
+        "prompt_tokens": task.prompt_tokens,
+        "new_tokens": task.new_tokens,
+        "plan_tokens": task.plan_tokens,
+        "widest": task.most,
+        "cache": options.cache,
+        "code": code_digest(),
+        "build": LlamaContext.build(),
+        "machine": f"{platform.machine()}, {cores()} cores",
+    }
 
 
 def _tell(line: str) -> None:
     sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
-def _timed(clock: Callable[[], float], act: Callable[[], object]) -> float:
-    began = clock()
-    act()
-    return clock() - began
+def _widths(text: str) -> tuple[int, ...]:
+    return tuple(sorted({int(one) for one in text.split(",")}))
+
+
+def _plans(text: str) -> tuple[PlanShape, ...]:
+    shapes = []
+    for one in text.split(","):
+        plans, _, lengths = one.partition("x")
+        shared, _, own = lengths.partition("+")
+        shapes.append(PlanShape(plans=int(plans), shared=int(shared), own=int(own)))
+    return tuple(shapes)
+
+
+def _names(known: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
+    def parse(text: str) -> tuple[str, ...]:
+        chosen = tuple(one for one in text.split(",") if one)
+        if wrong := set(chosen) - set(known):
+            raise argparse.ArgumentTypeError(f"{', '.join(sorted(wrong))}: choose from {', '.join(known)}")
+        return chosen
+
+    return parse
 
 
 def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Measure the batching engine against its peers; higher is better.")
-    parser.add_argument("--model", default="tiny", help="tiny, mid (311 M parameters), or the path of a GGUF file")
-    parser.add_argument("--folder", type=Path, default=Path("build/bench"), help="where the random models are kept")
-    parser.add_argument("--widths", default="1,4,8,16", help="texts per prompt, several with commas")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=1, help="1 measures CPU seconds, more measure wall time")
-    parser.add_argument("--prompt-tokens", type=int, default=400)
-    parser.add_argument("--new-tokens", type=int, default=128)
-    parser.add_argument("--cache", choices=_CACHES, default="auto", help="how the cells are laid out, for both")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmark.speed.engine",
+        description=_HELP,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--model", default="tiny", help="tiny (worst case for all but decoding), mid, embedded, or a GGUF file's path")
+    add("--workloads", type=_names(_WORKLOADS), default=_WORKLOADS, help="several with commas; all when not given")
+    add(
+        "--peers", type=_names(tuple(_PEERS)), default=tuple(_PEERS), help=f"of {', '.join(_PEERS)}; all when not given"
+    )
+    add("--widths", type=_widths, default=(1, 4, 8, 16), help="texts per prompt, several with commas")
+    add("--rounds", type=int, default=5, help="in all, those of earlier runs included")
+    add("--minutes", type=float, default=1e6, help="begin nothing after so many minutes; the same command goes on")
+    add("--threads", type=int, default=1, help="1 measures CPU seconds, more measure wall time")
+    add("--prompt-tokens", type=int, default=400)
+    add("--new-tokens", type=int, default=128)
+    add("--plans", type=_plans, default=_plans("8x400+60,16x1200+60"), help="plans x shared + own prompt tokens")
+    add("--plan-tokens", type=int, default=64, help="tokens written for each plan")
+    add("--cache", choices=_CACHES, default="auto", help="one cache for all sequences, or one each; auto as in use")
+    add("--folder", type=Path, default=Path("build/bench"), help="where random models and readings are kept")
+    add("--json", type=Path, help="write the result there; next to the readings when not given")
+    add("--fresh", action="store_true", help="forget the readings of earlier runs of this model")
     return parser.parse_args(given)
 
 
 def main(given: Sequence[str] | None = None) -> int:
-    """Measure and write the table to standard output; return the exit code."""
+    """Measure and write the tables to standard output; return the exit code."""
     options = _arguments(given)
-    named = options.model in {"tiny", "mid"}
-    task = Task(
-        path=random_model(options.folder, options.model) if named else Path(options.model),
-        widths=tuple(int(width) for width in options.widths.split(",")),
-        rounds=options.rounds,
-        threads=options.threads,
-        prompt_tokens=options.prompt_tokens,
-        new_tokens=options.new_tokens,
-        streams=_CACHES[options.cache],
-    )
+    code = 0
+    missing: dict[str, str] = {}
+    until = time.monotonic() + 60 * options.minutes
+    task = _task(options)
+    setup = _setup(task, options)
+    stem = options.folder / f"engine-{Path(options.model).stem}-{task.threads}"
+    log = Log(stem.with_suffix(".jsonl"), setup, fresh=options.fresh)
     try:
-        rows = measure(task, _tell)
+        for workload in _workloads(task, options.workloads):
+            with closing(workload):
+                whole = measure(task, workload, log, rounds=options.rounds, until=until)
+                missing |= workload.missing
+            if not whole:
+                break
     except KeyboardInterrupt:
-        sys.stderr.write("stopped; nothing was kept\n")
-        return 130
-    unit = "CPU seconds, 1 thread" if task.threads == 1 else f"wall seconds, {task.threads} threads"
-    lengths = f"{task.prompt_tokens}+{task.new_tokens} tokens"
-    sys.stdout.write(f"{task.path.name}, {unit}, {lengths}, cache {options.cache}\n\n{table(rows)}")
-    return 0
+        _tell(f"stopped; the same command goes on from here ({len(log.readings)} readings are kept)")
+        code = _INTERRUPTED
+    except ModelError as error:
+        _tell(str(error))
+        code = 1
+    sys.stdout.write(f"{task.path.name}: {setup['unit']}, commit {commit()}, {setup['machine']}\n\n")
+    sys.stdout.write(report(log, missing, options.model, task.threads))
+    found = ratios(log.readings, goals(options.model, task.threads))
+    write_json(options.json or stem.with_suffix(".json"), setup, found, log)
+    if "parts" in options.workloads and not code and task.threads == 1:
+        sys.stdout.write(f"\n{_parts(task)}")
+    return code
+
+
+def _parts(task: Task) -> str:
+    _tell("parts of a step, rows and grammar")
+    return part_table(
+        [
+            *step_parts(task.path, task.most, prompt=task.prompt_tokens, steps=_PARTS_STEPS),
+            *row_parts(task.path, repeats=400),
+        ]
+    )
 
 
 if __name__ == "__main__":

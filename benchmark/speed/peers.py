@@ -7,25 +7,82 @@ which LangChain's ChatLlamaCpp wraps.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from inference.backend import Batch
+from inference.backend import Batch, Sampling
+from inference.base import ModelError
 from inference.llama import Layout, LlamaContext, load_library
+from inference.llama_sampling import LlamaSampler
+
+DrawnAt = Literal["nowhere", "host", "device"]
+"""Where a token is drawn from each row."""
+
+
+class _DrawingContext(LlamaContext):
+    """A context that can draw on the device: llama.cpp runs a chain as a part of the graph."""
+
+    def __init__(self, path: Path, *, layout: Layout, gpu_layers: int, threads: int) -> None:
+        """Load the model; nothing is drawn on the device yet."""
+        self._chains: list[Any] = []
+        super().__init__(path, layout=layout, gpu_layers=gpu_layers, threads=threads)
+
+    def attach(self, sequence: int, sampling: Sampling | None) -> None:
+        """Give a sequence a chain, or take it away."""
+        lib = self._lib
+        if sampling is None:
+            lib.llama_set_sampler(self._context, sequence, None)
+            return
+        chain = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
+        for part in (
+            lib.llama_sampler_init_top_k(sampling.top_k),
+            lib.llama_sampler_init_top_p(sampling.top_p, 1),
+            lib.llama_sampler_init_min_p(sampling.min_p, 1),
+            lib.llama_sampler_init_temp(sampling.temperature),
+            lib.llama_sampler_init_dist(sequence),
+        ):
+            lib.llama_sampler_chain_add(chain, part)
+        self._chains.append(chain)
+        if not lib.llama_set_sampler(self._context, sequence, chain):
+            raise ModelError("llama.cpp cannot draw on this device: leave that out")
+
+    def drawn(self, row: int) -> int:
+        """Return the token that was drawn from a wanted row."""
+        return int(self._lib.llama_get_sampled_token_ith(self._context, row))
+
+    def close(self) -> None:
+        """Free everything; chains after the context that uses them."""
+        super().close()
+        while self._chains:
+            self._lib.llama_sampler_free(self._chains.pop())
 
 
 class Bare:
     """Batches without anything around them."""
 
-    def __init__(self, path: Path, *, layout: Layout, threads: int) -> None:
+    def __init__(self, path: Path, *, layout: Layout, threads: int, gpu_layers: int = 0) -> None:
         """Load the model."""
-        self._context = LlamaContext(path, layout=layout, gpu_layers=0, threads=threads)
+        self._context = _DrawingContext(path, layout=layout, gpu_layers=gpu_layers, threads=threads)
         self._batch = Batch(layout.rows)
+        self._attached: set[int] = set()
+        self._samplers: list[LlamaSampler] = []
 
-    def run(self, prompt: Sequence[int], width: int, tokens: int) -> None:
-        """Read a prompt once, and decode `width` texts of `tokens` tokens that begin with it."""
+    def run(
+        self,
+        prompt: Sequence[int],
+        width: int,
+        tokens: int,
+        drawn: DrawnAt = "nowhere",
+        sampling: Sampling = Sampling(),
+    ) -> None:
+        """Read a prompt once, and decode `width` texts of `tokens` tokens that begin with it.
+
+        Nothing that is drawn is fed, so that the batches are the same wherever it is done.
+        """
         context, batch = self._context, self._batch
+        draw = self._drawing(width, drawn, sampling)
         for at in range(0, len(prompt), context.shape.rows):
             batch.clear()
             batch.add(0, at, list(prompt[at : at + context.shape.rows]), 1)
@@ -37,12 +94,30 @@ class Bare:
             for sequence in range(width):
                 batch.add(sequence, len(prompt) + step, [(step * 31 + sequence) % 256], 1)
             context.decode(batch)
+            for row in range(width):
+                draw(row)
         for sequence in range(width):
             context.trim(sequence, 0)
 
     def close(self) -> None:
         """Free everything."""
+        self._drawing(0, "nowhere", Sampling())
         self._context.close()
+
+    def _drawing(self, width: int, drawn: DrawnAt, sampling: Sampling) -> Callable[[int], object]:
+        context = self._context
+        wanted = set(range(width)) if drawn == "device" else set()
+        for sequence in self._attached ^ wanted:
+            context.attach(sequence, sampling if sequence in wanted else None)
+        self._attached = wanted
+        while self._samplers:
+            self._samplers.pop().close()
+        if drawn == "device":
+            return context.drawn
+        if drawn == "host":
+            self._samplers = [context.sampler(replace(sampling, seed=row)) for row in range(width)]
+            return lambda row: self._samplers[row].draw(context.logits(row))
+        return lambda row: None
 
 
 class Sequential:
@@ -57,9 +132,8 @@ class Sequential:
             str(path), n_ctx=context, n_batch=512, n_threads=threads, n_threads_batch=threads, verbose=False
         )
 
-    def run(self, prompts: Sequence[Sequence[int]], tokens: int) -> int:
-        """Complete prompts one after another with the settings of the benchmark; return the tokens written."""
-        written = 0
+    def run(self, prompts: Sequence[Sequence[int]], tokens: int) -> Iterator[int]:
+        """Complete prompts one after another with the settings of the benchmark; yield the tokens of each text."""
         for seed, prompt in enumerate(prompts):
             reply = self._llama.create_completion(
                 list(prompt),
@@ -71,8 +145,7 @@ class Sequential:
                 repeat_penalty=1.0,
                 seed=seed,
             )
-            written += reply["usage"]["completion_tokens"]
-        return written
+            yield int(reply["usage"]["completion_tokens"])
 
     def close(self) -> None:
         """Free everything."""

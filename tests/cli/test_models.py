@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from cli.exits import Exit
 from cli.main import app
-from cli.model_report import description
+from cli.model_report import description, model_here
 from inference.catalogue import CATALOGUE, entry
 from inference.machine import Gpu, Machine
 from inference.pulled import beside
@@ -150,7 +150,6 @@ def test_interrupted_pull_goes_on_where_it_was(models, hub, tmp_path):
     [
         pytest.param(["pull", "qwen3-15b"], Exit.MODEL, ["the nearest is qwen3-14b"], id="typo"),
         pytest.param(["pull", "me/none/x.gguf"], Exit.MODEL, ["has no repository me/none"], id="no-repository"),
-        pytest.param(["info", SMALL.name], Exit.MODEL, [f"run atlas models pull {SMALL.name}"], id="not-pulled"),
         pytest.param(["info", "none.gguf"], Exit.MODEL, ["none.gguf does not exist"], id="no-file"),
         pytest.param(["verify"], Exit.USAGE, ["there is no pulled model"], id="nothing-to-verify"),
         pytest.param(["verify", SMALL.name], Exit.MODEL, ["is not here"], id="verify-what-is-not-here"),
@@ -178,7 +177,7 @@ def card(free):
 
 
 def described(path, settings, machine):
-    lines, fits = description("x", path, settings, machine)
+    lines, fits = description(model_here("x", path), settings, machine)
     return "\n".join(line.plain for line in lines), fits
 
 
@@ -230,6 +229,46 @@ def test_info_says_whether_it_fits_and_what_to_change(large, machine, fits, word
 def test_info_says_that_a_recurrent_model_cannot_share(tmp_path):
     text, _ = described(write_recurrent(tmp_path / "r.gguf"), Settings(), Machine(cores=1, memory=GIB, memory_free=GIB))
     assert "prefixes are not shared" in text
+
+
+def test_info_before_pulling_says_what_it_says_afterwards(models, hub):
+    before = models("info", SMALL.name)
+    assert before.exit_code == 0, before.stderr
+    assert not models.file.exists()
+    assert f"atlas models pull {SMALL.name}" in before.stdout
+    assert models("pull", SMALL.name).exit_code == 0
+    after = models("info", SMALL.name)
+
+    def said(done):
+        return [line for line in done.stdout.splitlines() if line.startswith(("model", "context", "cache", "fits"))]
+
+    assert said(before) == said(after)
+    assert len(said(before)) == 4
+
+
+@pytest.mark.parametrize("ranges", [True, False], ids=["ranges", "all-at-once"])
+def test_info_before_pulling_fetches_the_header_alone(models, hub, tmp_path, ranges):
+    big = write_shaped(tmp_path / "big.gguf", layers=64, width=1024, hidden=1024)
+    hub.put("org/big", "big.gguf", big.read_bytes())
+    hub.ranges = ranges
+    done = models("info", "org/big/big.gguf")
+    assert done.exit_code == 0, done.stderr
+    assert f"{big.stat().st_size / 1e9:.2f} GB in 1 file(s)" in done.stdout
+    assert "org/big/big.gguf on the hub" in done.stdout
+    assert hub.downloads == [f"bytes=0-{(8 << 20) - 1}"]
+    assert big.stat().st_size > 8 << 20
+    assert not list(models.folder.rglob("*.gguf"))
+
+
+def test_info_without_hub_and_file_names_both(models, monkeypatch):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{free.getsockname()[1]}")
+    done = models("info", SMALL.name)
+    assert done.exit_code == Exit.MODEL
+    assert "Traceback" not in done.stderr
+    assert f"run atlas models pull {SMALL.name}" in done.stderr.splitlines()[-1]
+    assert "cannot be reached" in done.stderr.splitlines()[-1]
 
 
 def test_info_that_does_not_fit_ends_with_one(models, tmp_path):

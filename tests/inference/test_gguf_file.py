@@ -3,12 +3,13 @@
 import contextlib
 import random
 import struct
+from dataclasses import replace
 
 import gguf
 import pytest
 
 from inference.base import ModelError
-from inference.gguf_file import BrokenModelFileError, read_header
+from inference.gguf_file import BrokenModelFileError, HeaderGoesOnError, read_header, read_start
 from tests.inference.tiny_gguf import vocabulary, write_tiny_gguf
 
 
@@ -44,6 +45,22 @@ def test_keeps_short_lists_of_numbers(tmp_path):
     writer.write_kv_data_to_file()
     writer.close()
     assert read_header(path).lists == {"tiny.attention.head_count_kv": (0, 2, 0, 2)}
+
+
+def test_first_bytes_give_the_header_or_ask_for_more(tiny_path):
+    data, whole = tiny_path.read_bytes(), read_header(tiny_path)
+    tensors = sum(tensor.size for tensor in whole.tensors.values())
+    start = read_start("tiny.gguf", data[: len(data) - tensors // 2], len(data))
+    assert start == replace(whole, fingerprint="")
+    for length in range(8, len(data) - tensors - 64, 97):
+        with pytest.raises(HeaderGoesOnError):
+            read_start("tiny.gguf", data[:length], len(data))
+
+
+def test_first_bytes_of_a_file_that_is_too_short_are_refused(tiny_path):
+    data = tiny_path.read_bytes()
+    with pytest.raises(BrokenModelFileError, match="truncated"):
+        read_start("tiny.gguf", data[:-8], len(data) - 8)
 
 
 def test_refuses_two_tensors_of_one_name(tmp_path):

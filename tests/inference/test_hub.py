@@ -11,9 +11,11 @@ from huggingface_hub import constants, hf_hub_download
 
 from inference.base import ModelError
 from inference.catalogue import Reference
-from inference.hub import HubError, listing, pull, wanted
+from inference.gguf_file import read_header
+from inference.hub import HubError, header_there, listing, pull, wanted
 from inference.pulled import beside
 from tests.inference.hub_server import REVISION, hub_server
+from tests.inference.shaped_gguf import write_shaped
 
 REPOSITORY = "org/small-GGUF"
 CONTENT = bytes(range(256)) * 4096
@@ -55,6 +57,32 @@ def test_pulled_file_is_whole_and_its_record_lies_beside_it(hub, record, tmp_pat
     assert pulled.path.read_bytes() == CONTENT
     assert json.loads(beside(pulled.path).read_text())["sha256"] == record.sha256
     assert not partial(tmp_path)
+
+
+def of_hub(hub, file):
+    return wanted(Reference(repository=REPOSITORY, file=file), listing(REPOSITORY, hub.address))
+
+
+def test_header_of_several_files_is_that_of_the_model(hub, tmp_path):
+    for part in (1, 2):
+        name = f"split-0000{part}-of-00002.gguf"
+        hub.put(REPOSITORY, name, write_shaped(tmp_path / name, layers=part).read_bytes())
+    header = header_there(of_hub(hub, "split.gguf"), endpoint=hub.address)
+    assert header.tensors.keys() == read_header(tmp_path / "split-00002-of-00002.gguf").tensors.keys()
+    assert header.architecture == "qwen3"
+
+
+def test_what_is_no_model_has_no_header(hub):
+    with pytest.raises(ModelError, match="not a GGUF file"):
+        header_there(of_hub(hub, "small-Q8_0.gguf"), endpoint=hub.address)
+
+
+def test_header_that_the_hub_cuts_short_is_one_line(hub, tmp_path):
+    content = write_shaped(tmp_path / "x.gguf").read_bytes()
+    hub.put(REPOSITORY, "x.gguf", content)
+    hub.served["x.gguf"] = content[:200]
+    with pytest.raises(HubError, match="no whole header of x.gguf"):
+        header_there(of_hub(hub, "x.gguf"), endpoint=hub.address)
 
 
 def test_second_pull_downloads_nothing(hub, record, tmp_path):

@@ -1,0 +1,181 @@
+"""What every workload of the speed benchmark works with: the task, our engine and its peers, a clock, prompts.
+
+A workload yields readings, one engine after another, a round at a time. What it needs is opened when it is first used
+and stays open; each prompt begins with its round, so that nobody profits from what an earlier one left in a cache.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+from benchmark.speed.peers import Bare, Sequential
+from benchmark.speed.programs import Server, Spent, server
+from benchmark.speed.results import Reading
+from inference.base import Message, Request
+from inference.gguf import GgufModel
+from inference.gguf_file import read_header
+from inference.layout import Width, layout_for
+
+ALONE, BENCH, SEQUENTIAL = "decoding alone", "llama-batched-bench", "Llama, one after another"
+ONE_REQUEST, PARALLEL = "llama-server, one request", "llama-server, parallel requests"
+PEERS = (BENCH, ALONE, SEQUENTIAL, ONE_REQUEST, PARALLEL)
+SPARE = 64
+"""Tokens of a context beyond prompt and text."""
+_ROWS = 512
+WORDS = "the quick brown fox jumps over the lazy dog and then it writes a program for a stack machine "
+SETTINGS = Request(messages=(), max_tokens=1, temperature=0.8, top_k=40, top_p=0.95, min_p=0.05)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanShape:
+    """How many plans share how long a problem."""
+
+    plans: int
+    shared: int
+    own: int
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        return f"plans, {self.plans} x ({self.shared}+{self.own})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What to measure."""
+
+    path: Path
+    copying: Path | None
+    """A model of the same size that copies its prompt, if there is one."""
+    widths: tuple[int, ...]
+    threads: int
+    prompt_tokens: int
+    new_tokens: int
+    plans: tuple[PlanShape, ...]
+    plan_tokens: int
+    streams: bool | None
+    peers: tuple[str, ...] = PEERS
+
+    @property
+    def most(self) -> int:
+        """The widest."""
+        return max(self.widths)
+
+
+Skip = Callable[[str, str, int], bool]
+"""Whether a workload, a peer and a k have been read in this round before."""
+
+
+class Workload(Protocol):
+    """Something that engine and peers do in turn."""
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+
+    @property
+    def missing(self) -> dict[str, str]:
+        """Peers that could not be measured, and why."""
+
+    def round(self, turn: int, skip: Skip) -> Iterator[Reading]:
+        """Yield the readings of a round that were not made before."""
+
+    def close(self) -> None:
+        """Close engine and peers."""
+
+
+def timed(act: Callable[[], object]) -> Spent:
+    """Run something in this process and return what it took."""
+    cpu, wall = time.process_time(), time.perf_counter()
+    act()
+    return Spent(cpu=time.process_time() - cpu, wall=time.perf_counter() - wall)
+
+
+def filler(count: Callable[[str], int], tokens: int, name: str) -> str:
+    """Return a text that begins with a name and makes `count` say at least so many tokens, and hardly more."""
+    text = name + WORDS * (1 + 4 * tokens // len(WORDS))
+    low, high = len(name), len(text)
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if count(text[:middle]) >= tokens else (middle + 1, high)
+    return text[:low]
+
+
+def user(engine: GgufModel, tokens: int, name: str) -> tuple[Message, ...]:
+    """Return a conversation of so many tokens with template, whose text begins with a name."""
+
+    def count(text: str) -> int:
+        return engine.count_tokens((Message(role="user", content=text),))
+
+    return (Message(role="user", content=filler(count, tokens, name)),)
+
+
+def distinct_tokens(prompts: Sequence[Sequence[int]]) -> int:
+    """Return the nodes of the trie of some token sequences: what must be computed when all is shared."""
+    return len({tuple(prompt[:length]) for prompt in prompts for length in range(1, len(prompt) + 1)})
+
+
+class Opened:
+    """Our engine and the peers for one cache size, opened when they are first used."""
+
+    def __init__(self, task: Task, *, context: int, texts: int) -> None:
+        """Remember what is wanted."""
+        self._task = task
+        self._context = context
+        self._texts = texts
+        self._stack = ExitStack()
+        self.missing: dict[str, str] = {}
+
+    @cached_property
+    def engine(self) -> GgufModel:
+        """Our engine."""
+        task, width = self._task, self._width
+        opened = GgufModel(task.path, context_tokens=self._context, gpu_layers=0, threads=task.threads, width=width)
+        return self._stack.enter_context(closing(opened))
+
+    @cached_property
+    def bare(self) -> Bare:
+        """Decoding without anything around it, in the same cache."""
+        layout = layout_for(read_header(self._task.path), self._context, _ROWS, self._width)
+        return self._stack.enter_context(closing(Bare(self._task.path, layout=layout, threads=self._task.threads)))
+
+    @cached_property
+    def sequential(self) -> Sequential:
+        """llama-cpp-python's own class."""
+        opened = Sequential(self._task.path, context=self._context, threads=self._task.threads)
+        return self._stack.enter_context(closing(opened))
+
+    @cached_property
+    def unified(self) -> bool:
+        """Whether our engine's sequences share one cache."""
+        return layout_for(read_header(self._task.path), self._context, _ROWS, self._width).unified
+
+    @cached_property
+    def alike(self) -> Server:
+        """A server with the cache that our engine has."""
+        return self.separate if not self.unified else self._serve(unified=True)
+
+    @cached_property
+    def separate(self) -> Server:
+        """A server whose slots have a cache each: its best mode for parallel requests."""
+        return self._serve(unified=False)
+
+    def close(self) -> None:
+        """Close what was opened."""
+        self._stack.close()
+
+    @property
+    def _width(self) -> Width:
+        return Width(most=max(self._texts, 2), streams=self._task.streams)
+
+    def _serve(self, *, unified: bool) -> Server:
+        task, slots = self._task, self._texts
+        return self._stack.enter_context(
+            server(task.path, slots=slots, context=self._context, unified=unified, threads=task.threads)
+        )

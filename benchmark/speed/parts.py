@@ -1,0 +1,192 @@
+"""What a step costs beside decoding, in thread CPU time: sampling, signals, all other Python; and a grammar's checks.
+
+The scheduler runs here without its thread, over a context whose calls are timed. A clock reading costs 0.3 us, and each
+draw needs two, which is left in what is reported.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from statistics import median, quantiles
+
+import numpy as np
+
+from inference.backend import Batch, Grammar, Row, Sampler, Sampling
+from inference.base import Thinking
+from inference.confidence import Signals
+from inference.decoding import Terms, Writer
+from inference.forcing import ThinkingBudget
+from inference.gguf_file import read_header
+from inference.job import Job
+from inference.layout import Width, layout_for
+from inference.llama import Layout, LlamaContext
+from inference.prefix_tree import as_tokens
+from inference.scheduler import Scheduler
+from inference.width import WidthPolicy
+
+_ROWS = 512
+_SPARE = 32
+_SAMPLING = Sampling(temperature=0.8, top_k=40, top_p=0.95, min_p=0.05)
+_GRAMMAR = "root ::= [^\\x00]*"
+_US = 1e6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One cost, over its repetitions; microseconds."""
+
+    name: str
+    values: tuple[float, ...]
+    goal: float | None = None
+
+    def __str__(self) -> str:
+        """Return a row of a Markdown table."""
+        low, *_, high = quantiles(self.values, n=20) if len(self.values) > 1 else self.values * 2
+        goal = "" if self.goal is None else f"{self.goal:.0f} {'yes' if median(self.values) <= self.goal else '**no**'}"
+        return f"| {self.name} | {median(self.values):.1f} | {low:.1f}-{high:.1f} | {len(self.values)} | {goal} |"
+
+
+@dataclass(slots=True)
+class _Clock:
+    """Thread CPU seconds of the parts of one step."""
+
+    spent: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        began = time.thread_time()
+        yield
+        self.spent[name] = self.spent.get(name, 0.0) + time.thread_time() - began
+
+
+class _TimedContext(LlamaContext):
+    """A context whose decoding and draws are timed."""
+
+    def __init__(self, path: Path, layout: Layout, clock: _Clock) -> None:
+        super().__init__(path, layout=layout, gpu_layers=0, threads=1)
+        self.clock = clock
+
+    def decode(self, batch: Batch, *, hidden: bool = False) -> None:
+        with self.clock.part("decode"):
+            super().decode(batch, hidden=hidden)
+
+
+class _TimedSampler:
+    """A sampler whose draws are timed."""
+
+    def __init__(self, sampler: Sampler, clock: _Clock) -> None:
+        self._sampler = sampler
+        self._clock = clock
+
+    def draw(self, row: Row) -> int:
+        with self._clock.part("sampling"):
+            return self._sampler.draw(row)
+
+    def close(self) -> None:
+        self._sampler.close()
+
+
+class _TimedSignals(Signals):
+    """Signals that are timed."""
+
+    def __init__(self, clock: _Clock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def add(self, row: Row, token: int, hidden: Row | None = None) -> None:
+        with self._clock.part("signals"):
+            super().add(row, token, hidden)
+
+
+def step_parts(path: Path, k: int, *, prompt: int, steps: int) -> list[Part]:
+    """Decode k texts over one prompt and return what the parts of a step cost; the first steps are left out."""
+    clock = _Clock()
+    layout = layout_for(read_header(path), prompt + steps + _SPARE, _ROWS, Width(most=max(k, 2)))
+    context = _TimedContext(path, layout, clock)
+    try:
+        scheduler = Scheduler(context, width=WidthPolicy(max(k, 2)))
+        for seed in range(k):
+            scheduler.submit(_job(context, clock, prompt=prompt, steps=steps, seed=seed))
+        return _parts(scheduler, clock, k)
+    finally:
+        context.close()
+
+
+def _parts(scheduler: Scheduler, clock: _Clock, k: int) -> list[Part]:
+    costs: dict[str, list[float]] = {"decode": [], "sampling": [], "signals": [], "other": []}
+    while scheduler.busy:
+        clock.spent.clear()
+        began = time.thread_time()
+        scheduler.step()
+        whole = time.thread_time() - began
+        if len(scheduler.live) < k or any(job.reading for job in scheduler.live):
+            continue
+        for name in ("decode", "sampling", "signals"):
+            costs[name].append(_US * clock.spent.get(name, 0.0))
+        costs["other"].append(_US * (whole - sum(clock.spent.values())))
+    kept = {name: tuple(values[2:]) for name, values in costs.items()}
+    return [
+        Part(name=f"decoding, a step of {k}", values=kept["decode"]),
+        Part(name=f"sampling, a token at k={k}", values=tuple(one / k for one in kept["sampling"]), goal=100),
+        Part(name=f"self-certainty, a token at k={k}", values=tuple(one / k for one in kept["signals"])),
+        Part(name=f"all other Python, a step of {k}", values=kept["other"], goal=100 if k == 16 else None),
+    ]
+
+
+def _job(context: _TimedContext, clock: _Clock, *, prompt: int, steps: int, seed: int) -> Job:
+    sampler = _TimedSampler(context.sampler(Sampling(temperature=0.8, top_k=40, top_p=0.95, seed=seed)), clock)
+    terms = Terms(max_tokens=steps)
+    writer = Writer(context, sampler, ThinkingBudget(None, Thinking(), opened=False), terms, _TimedSignals(clock))
+    tokens = as_tokens([97 + at % 26 for at in range(prompt)])
+    return Job(prompt=tokens, controller=writer, most_tokens=prompt + steps)
+
+
+def row_parts(path: Path, repeats: int) -> list[Part]:
+    """Return what one draw and one grammar check cost on rows of the model."""
+    layout = Layout(sequences=1, cells=512, rows=128, outputs=1, unified=True)
+    context = LlamaContext(path, layout=layout, gpu_layers=0, threads=1)
+    try:
+        rows = [_row(context, at) for at in range(8)]
+        turns = [rows[at % len(rows)] for at in range(repeats)]
+        with closing(context.sampler(_SAMPLING)) as sampler:
+            draws = [_timed(partial(sampler.draw, row)) for row in turns]
+            tokens = [sampler.draw(row) for row in turns]
+        with closing(context.grammar(_GRAMMAR)) as grammar:
+            checks = [_timed(partial(_check, grammar, token)) for token in tokens]
+            masks = [_timed(partial(grammar.masked, rows[0])) for _ in range(5)]
+    finally:
+        context.close()
+    return [
+        Part(name=f"drawing a token of {rows[0].size}", values=tuple(draws), goal=100),
+        Part(name="grammar, a token that it allows", values=tuple(checks), goal=50),
+        Part(name="grammar, a row after a refusal", values=tuple(masks)),
+    ]
+
+
+def _row(context: LlamaContext, at: int) -> Row:
+    batch = Batch(1)
+    batch.add(0, at, [97 + at], 1)
+    context.decode(batch)
+    return np.array(context.logits(0))
+
+
+def _check(grammar: Grammar, token: int) -> None:
+    if grammar.allows(token):
+        grammar.accept(token)
+
+
+def _timed(act: Callable[[], object]) -> float:
+    began = time.thread_time()
+    act()
+    return _US * (time.thread_time() - began)
+
+
+def part_table(parts: list[Part]) -> str:
+    """Return parts as a Markdown table."""
+    lines = ["| part, thread CPU time | us, median | 5-95 % | n | at most |", "|---|--:|--:|--:|--:|"]
+    return "\n".join([*lines, *map(str, parts)]) + "\n"
