@@ -1,6 +1,6 @@
 # People and CI call the same targets. `make CUDA=1 setup` builds llama.cpp for an NVIDIA GPU.
 .DEFAULT_GOAL := help
-.PHONY: help setup solve test test-languages bench bench-gpu peers check model image doctor lock clean
+.PHONY: help setup solve test test-languages bench bench-gpu peers check model image doctor lock clean science
 SHELL := /bin/bash
 
 export VENV ?= .venv
@@ -47,6 +47,10 @@ model: setup ## train the embedded model anew (hours on two cores; resumes where
 
 image: setup ## build the image of the Docker sandbox; ARGS="--language cpp" for that of another language than Python
 	@$(PYTHON) -m sandbox.image build $(ARGS)
+
+science: setup ## download NumPy, SciPy, SymPy and Matplotlib for the boxes, which SciCode and some programs need
+	@$(PYTHON) -m sandbox.science
+	@if docker version >/dev/null 2>&1; then $(PYTHON) -m sandbox.image build --language python-science $(ARGS); fi
 
 doctor: setup ## say what is there, what is missing and the command that mends it
 	@$(VENV)/bin/atlas doctor

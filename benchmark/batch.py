@@ -55,7 +55,7 @@ def run_batches(sandbox: Sandbox, program: Program, sets: Sequence[Calls], whole
 
     Args:
         sandbox: where it runs; all sets share a box.
-        program: source and entry point.
+        program: source, entry point and language.
         sets: what to call it with.
         whole: limits of one process.
 
@@ -64,7 +64,7 @@ def run_batches(sandbox: Sandbox, program: Program, sets: Sequence[Calls], whole
     """
     head = json.dumps({"source": program.source, "entry_point": program.entry_point})
     orders = [f"[{head},{one.text}]" for one in sets]
-    executions = sandbox.run(Program(source=_driver(), mode="stdio"), orders, whole)
+    executions = sandbox.run(Program(source=_driver(), mode="stdio", language=program.language), orders, whole)
     return tuple(_read(run, len(one.arguments)) for run, one in zip(executions, sets, strict=True))
 
 

@@ -1,7 +1,7 @@
 """EvalPlus's verdicts: the reference says what is right, one process per program and set of inputs.
 
 Per input max(4 s, 4 times the reference's time), per set min(60 s, their sum) and 1 s more, 4 GiB. A program is right
-when both sets pass. Seconds are CPU seconds, where the official evaluator takes wall time.
+when both sets pass. A program that imports NumPy and the like runs where they are, or nowhere (sandbox/science.py). Seconds are CPU seconds, where the official evaluator takes wall time.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from benchmark.evalplus_compare import all_equal
 from benchmark.task import Task, TaskError
 from benchmark.verdict import Verdict
 from sandbox.base import Limits, Program, RunStatus, Sandbox
+from sandbox.languages import with_its_packages
 from sandbox.literals import parse_arguments
 from sandbox.values import Node
 
@@ -47,7 +48,7 @@ def judge_of(task: Task, sandbox: Sandbox) -> Callable[[str], Verdict]:
     whole = _limits(max(one.seconds for one in sets))
 
     def judge(code: str) -> Verdict:
-        program = Program(source=code, mode="function", entry_point=task.problem.entry_point)
+        program = _program(task, code)
         batches = run_batches(sandbox, program, [one.calls for one in sets], whole)
         ends = {one.group: _end(task, one, batch) for one, batch in zip(sets, batches, strict=True)}
         status = next((end for end in ends.values() if end != "passed"), "passed")
@@ -57,11 +58,17 @@ def judge_of(task: Task, sandbox: Sandbox) -> Callable[[str], Verdict]:
     return judge
 
 
+def _program(task: Task, code: str) -> Program:
+    """Return a program as it must run: the official evaluator's Python has NumPy, a plain box has not."""
+    language = with_its_packages(task.problem.language, code)
+    return Program(source=code, mode="function", entry_point=task.problem.entry_point, language=language)
+
+
 def _with_reference(task: Task, sandbox: Sandbox) -> list[InputSet]:
     """Run the reference on every set; it says what is right and how long it may take."""
     groups = {group: tuple(tests) for group, tests in groupby(task.hidden, lambda test: test.group)}
     arguments = {group: [parse_arguments(test.input) for test in tests] for group, tests in groups.items()}
-    program = Program(source=task.reference, mode="function", entry_point=task.problem.entry_point)
+    program = _program(task, task.reference)
     asked = [calls(nodes, [REFERENCE_S] * len(nodes)) for nodes in arguments.values()]
     batches = run_batches(sandbox, program, asked, _limits(REFERENCE_S))
     return [_input_set(task, group, arguments[group], batch) for group, batch in zip(groups, batches, strict=True)]

@@ -72,7 +72,8 @@ def true_outputs(task: Task, inputs: Sequence[str], sandbox: Sandbox, limits: Li
 
 
 def _run(task: Task, code: str, inputs: Sequence[str], sandbox: Sandbox, limits: Limits) -> tuple[Execution, ...]:
-    program = Program(source=code, mode=task.problem.mode, entry_point=task.problem.entry_point)
+    problem = task.problem
+    program = Program(source=code, mode=problem.mode, entry_point=problem.entry_point, language=problem.language)
     return sandbox.run(program, inputs, limits)
 
 

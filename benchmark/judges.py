@@ -43,7 +43,8 @@ def judge_of(task: Task, sandbox: Sandbox, limits: Limits = Limits()) -> Judge:
 def _by_tests(task: Task, code: str, sandbox: Sandbox, limits: Limits) -> Verdict:
     """Run the hidden tests, then the public ones; a program is right when it passes all."""
     tests = [(t.input, t.expected) for t in task.hidden] + [(t.input, t.expected) for t in task.problem.tests]
-    program = Program(source=code, mode=task.problem.mode, entry_point=task.problem.entry_point)
+    problem = task.problem
+    program = Program(source=code, mode=problem.mode, entry_point=problem.entry_point, language=problem.language)
     for part in (tests[:FIRST_LOOK], tests[FIRST_LOOK:]):
         runs = sandbox.run(program, [given for given, _ in part], limits) if part else ()
         for run, (_, expected) in zip(runs, part, strict=True):

@@ -18,6 +18,7 @@ from benchmark.task import Task
 from benchmark.verdict import Verdict
 from sandbox.base import Execution, Limits, Mode, Program, Sandbox
 from sandbox.compare import same_output
+from sandbox.languages import with_its_packages
 from sandbox.literals import parse
 from sandbox.values import Node, key
 
@@ -44,9 +45,14 @@ def judge_of(task: Task, sandbox: Sandbox, limits: Limits) -> Callable[[str], Ve
         SandboxUnavailableError: from the function; the sandbox failed.
     """
     tests = [(t.input, t.expected) for t in task.hidden]
+    problem = task.problem
 
     def judge(code: str) -> Verdict:
-        program = Program(source=with_prelude(code), mode=task.problem.mode, entry_point=task.problem.entry_point)
+        # The official grader's Python has NumPy.
+        language = with_its_packages(problem.language, code)
+        program = Program(
+            source=with_prelude(code), mode=problem.mode, entry_point=problem.entry_point, language=language
+        )
         status: str = "passed"
         tolerated = True
         for part in (tests[:FIRST_LOOK], tests[FIRST_LOOK:]):

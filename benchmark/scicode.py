@@ -5,7 +5,7 @@ step's tests then run after the whole program, and their status is a reading of 
 one step after the other, with the model's own earlier steps in the prompt. The code of three steps is published apart
 (13.6, 62.1, 76.3): they are asked for like the others, and not tested.
 
-Needs the `scicode` extra (h5py) here, and NumPy, SciPy and SymPy in the interpreter of the boxes.
+Needs the `scicode` extra (h5py) here, and the packages for scientific programs in the boxes (`make science`).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import numpy as np
 from benchmark.published import Row, read_rows, text_field
 from benchmark.task import HiddenTest, Rules, Task, TaskError
 from nodes.state import Problem
+from sandbox.languages import SCIENCE
 
 ROWS: Mapping[str, int] = {"problems_test.jsonl": 65, "problems_test.jsonl.gz": 65}
 TARGETS = ("test_data.h5", "dev_targets.h5")
@@ -70,11 +71,16 @@ def _task(row: Row, file: Any, place: str) -> Task:
     return Task(
         name=f"SciCode/{number}",
         problem=Problem(
-            statement=_statement(row, steps, place), mode="function", entry_point=entry_points[0], cpu_seconds=CPU_S
+            statement=_statement(row, steps, place),
+            mode="function",
+            entry_point=entry_points[0],
+            language=SCIENCE.name,
+            cpu_seconds=CPU_S,
+            memory_mb=MEMORY_MB,
         ),
         hidden=tuple(hidden),
         reference=f"{dependencies}\n\n{reference}" if reference.strip() else "",
-        rules=Rules(kind="script", setup=dependencies, modules=("numpy", "scipy", "sympy"), memory_mb=MEMORY_MB),
+        rules=Rules(kind="script", setup=dependencies, memory_mb=MEMORY_MB),
     )
 
 

@@ -11,9 +11,10 @@ import secrets
 from collections.abc import Callable
 from dataclasses import replace
 
-from benchmark.task import HiddenTest, Task, TaskError
+from benchmark.task import HiddenTest, Task
 from benchmark.verdict import Verdict
 from sandbox.base import Limits, Program, Sandbox
+from sandbox.languages import with_its_packages
 
 
 def judge_of(task: Task, sandbox: Sandbox, limits: Limits) -> Callable[[str], Verdict]:
@@ -22,12 +23,10 @@ def judge_of(task: Task, sandbox: Sandbox, limits: Limits) -> Callable[[str], Ve
     Tests with a group all run and are readings of the verdict; without groups the first failure ends it.
 
     Raises:
-        SandboxUnavailableError: the sandbox failed.
-        TaskError: the boxes lack a module that the tests need.
+        SandboxUnavailableError: from the function; the sandbox failed, or lacks the packages that the tests need.
     """
     if task.rules.memory_mb:
         limits = replace(limits, memory_mb=task.rules.memory_mb)
-    _check_modules(task, sandbox)
 
     def judge(code: str) -> Verdict:
         ends: dict[str, str] = {}
@@ -42,23 +41,11 @@ def judge_of(task: Task, sandbox: Sandbox, limits: Limits) -> Callable[[str], Ve
     return judge
 
 
-def _check_modules(task: Task, sandbox: Sandbox) -> None:
-    if not task.rules.modules:
-        return
-    probe = Program(source=f"import {', '.join(task.rules.modules)}", mode="stdio")
-    (run,) = sandbox.run(probe, [""], Limits(cpu_s=60, memory_mb=2048))
-    if run.status != "completed":
-        packages = " ".join(f"python3-{module}" for module in task.rules.modules)
-        raise TaskError(
-            f"{task.name}: the boxes' Python cannot import {', '.join(task.rules.modules)}; "
-            f"with bubblewrap: apt-get install {packages}"
-        )
-
-
 def _end(task: Task, code: str, test: HiddenTest, sandbox: Sandbox, limits: Limits) -> str:
     word = secrets.token_hex(16)
     source = f"{task.rules.setup}\n\n{code}\n\n{test.expected}\n\nprint('\\n{word}')\n"
-    (run,) = sandbox.run(Program(source=source, mode="stdio"), [test.input], limits)
+    program = Program(source=source, mode="stdio", language=with_its_packages(task.problem.language, source))
+    (run,) = sandbox.run(program, [test.input], limits)
     if run.status != "completed":
         return "wrong_answer" if "AssertionError" in run.error.rpartition("\n")[2] else run.status
     return "passed" if run.output.rstrip().endswith(word) else "wrong_answer"

@@ -48,8 +48,6 @@ class Rules:
     """Whether a second reading with tolerance is wanted, since several answers are right (`lcb`)."""
     setup: str = ""
     """Text before the program (`script`)."""
-    modules: tuple[str, ...] = ()
-    """Modules beyond the standard library that the boxes must have (`script`)."""
     memory_mb: int = 0
     """Memory of one test; 0: the problem's or the setting's (`script`)."""
 

@@ -25,3 +25,5 @@ done
 # What builds llama-cpp-python, instead of whatever is newest on the day of the build.
 printf '%s\n' 'scikit-build-core[pyproject]' cmake ninja |
     compile - --constraint requirements.lock --output-file requirements-build.lock
+# What boxes for scientific programs show; beside the rest on purpose, since boxes have a Python of their own.
+compile sandbox/image/science.in --output-file sandbox/image/science.lock

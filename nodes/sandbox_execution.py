@@ -18,6 +18,7 @@ from nodes.context import Context
 from nodes.judging import outcome_of
 from nodes.state import Candidate, Cost, Outcome, SolveState, Update, content_id
 from sandbox.base import Program
+from sandbox.languages import with_its_packages
 
 BOX = "sandbox_execution"
 
@@ -92,7 +93,10 @@ def _run(job: Job, state: SolveState, runtime: Runtime[Context], spent: list[flo
     context, problem = runtime.context, state.problem
     if sum(spent) >= context.settings.budget_sandbox_seconds or context.must_end(state):
         return ()
-    program = Program(source=job.candidate.code, mode=problem.mode, entry_point=problem.entry_point)
+    code, language = job.candidate.code, problem.language
+    if context.settings.science:
+        language = with_its_packages(language, code)
+    program = Program(source=code, mode=problem.mode, entry_point=problem.entry_point, language=language)
     done = context.sandbox.run(program, job.inputs, context.limits(state), cancelled=lambda: context.must_end(state))
     spent.append(sum(run.cpu_s for run in done))
     expected = {test.input: test.expected for test in problem.tests}

@@ -114,6 +114,8 @@ class Settings:
     """OCI runtime that Docker starts boxes with, such as `runsc` (gVisor); empty: the engine's own."""
     sandbox_workers: int = 0
     """Programs run at the same time; 0 is one per core."""
+    science: bool = False
+    """Run programs that import NumPy, SciPy, SymPy or Matplotlib where these are; `make science` builds that."""
     test_cpu_seconds: float = 6.0
     """CPU limit of one program on one input."""
     test_memory_mb: int = 512

@@ -46,6 +46,8 @@ class Problem:
     entry_point: str = ""
     """Name of the function to be written; empty in `stdio` mode."""
     starter_code: str = ""
+    language: str = "python"
+    """What programs are run as; `python-science` has NumPy and the like (sandbox/languages.py)."""
     tests: tuple[PublicTest, ...] = ()
     also_called: tuple[str, ...] = ()
     """Other functions that the examples call: nothing checks them, so no answer is verified."""

@@ -152,7 +152,7 @@ class BoxedSandbox:
     def _without_a_box(self, program: Program, asked: Questions, cancelled: Callable[[], bool]) -> Execution | None:
         if not program.source.strip():
             return Execution(status="runtime_error", error="the program is empty")
-        if asked.language is PYTHON and self._parser:
+        if asked.language.is_python and self._parser:
             return self._parser.failure(asked.source, cancelled)
         return None
 

@@ -17,7 +17,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from sandbox import seccomp
+from sandbox import science, seccomp
 from sandbox.base import SandboxUnavailableError
 from sandbox.boxed import BoxedSandbox
 from sandbox.inside import (
@@ -106,9 +106,18 @@ class Bubblewrap:
         """Remove the copied files."""
         self._directory.cleanup()
 
+    def _shelf(self) -> Path:
+        """Return the folder of the packages for scientific programs.
+
+        Raises:
+            SandboxUnavailableError: nobody has built it.
+        """
+        return science.find(science.version_of(self._python))
+
     def _command(self, language: Language, filter_fd: int) -> list[str]:
         compiles = bool(language.compile)
         building = ("--perms", "0700", "--size", str(BUILD_BYTES), "--tmpfs", BUILD) if compiles else ()
+        shelf = ("--ro-bind", str(self._shelf()), language.shelf) if language.shelf else ()
         return [
             *(self._bwrap, "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent"),
             *("--new-session", "--as-pid-1", "--clearenv", "--cap-drop", "ALL", "--hostname", "sandbox"),
@@ -121,6 +130,7 @@ class Bubblewrap:
             *("--perms", "0700", "--size", str(WORK_BYTES), "--tmpfs", "/box"),
             *("--perms", "0700", "--size", str(TMP_BYTES), "--tmpfs", "/tmp"),
             *building,
+            *shelf,
             *("--ro-bind", self.folder, "/opt/sandbox", "--remount-ro", "/"),
             *("--chdir", "/box", "--seccomp", str(filter_fd), "--"),
             *(self._python, *RUNNER_OPTIONS, *RUNNER_ARGUMENTS, *((BUILD,) if compiles else ())),

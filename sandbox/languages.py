@@ -4,11 +4,14 @@ A new language is one entry here and one case in the tests. Commands are lists o
 run in /box, which is read for the source and wiped after each test. What a compiler makes goes to /build, the one
 file system of a box from which programs may be executed.
 
+`python-science` is Python with the packages of sandbox/science.py, which are there only where somebody built them.
+
 Limits: `function` mode exists for Python alone.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from sandbox.inside import BUILD
@@ -33,10 +36,17 @@ class Language:
     """The file that has to be there for the language to work."""
     environment: tuple[tuple[str, str], ...] = ()
     """Variables beside the common ones, for compiling and running."""
+    shelf: str = ""
+    """Where a box shows the packages for scientific programs; empty: nowhere."""
     address_space: bool = True
     """Whether a limit on address space makes sense; some runtimes reserve far more than they use."""
     out_of_memory: str = r"\AMemoryError"
     """Pattern of what a program says that ended for lack of memory: of its last line, or of any if not anchored."""
+
+    @property
+    def is_python(self) -> bool:
+        """Whether its programs are Python's."""
+        return self.source == "main.py"
 
 
 _GO = (("GOCACHE", f"{BUILD}/cache"), ("GOPATH", f"{BUILD}/go"), ("GO111MODULE", "off"), ("GOMAXPROCS", "2"))
@@ -62,6 +72,17 @@ _NATIVE = f"{BUILD}/main"
 # Not -I: it ignores PYTHONHASHSEED, and a set of strings would come out in another order on every run.
 _PYTHON = ("{python}", "-s", "-P", "-B")
 PYTHON = Language(name="python", source="main.py", run=(*_PYTHON, "main.py"))
+SHELF = "/opt/science"
+SCIENCE = Language(
+    name="python-science",
+    source="main.py",
+    run=PYTHON.run,
+    packages=("libstdc++6",),
+    shelf=SHELF,
+    # Matplotlib keeps a file of fonts, and would look for a screen.
+    environment=(("PYTHONPATH", SHELF), ("MPLCONFIGDIR", "/tmp"), ("MPLBACKEND", "Agg")),
+)
+"""Python with NumPy, SciPy, SymPy and Matplotlib."""
 CALL_FUNCTION = (*_PYTHON, "{harness}")
 """Command that calls the function named by one more word, with the test as its arguments."""
 
@@ -69,6 +90,7 @@ LANGUAGES = {
     language.name: language
     for language in (
         PYTHON,
+        SCIENCE,
         Language(
             name="c",
             source="main.c",
@@ -142,6 +164,14 @@ LANGUAGES = {
     )
 }  # fmt: skip
 """Every language by its name."""
+
+
+_SCIENTIFIC = re.compile(r"^[ \t]*(?:import|from)[ \t]+(?:numpy|scipy|sympy|mpmath|matplotlib)\b", re.MULTILINE)
+
+
+def with_its_packages(language: str, source: str) -> str:
+    """Return the language to run a program as: `python-science` for Python that imports what only that one has."""
+    return SCIENCE.name if language == PYTHON.name and _SCIENTIFIC.search(source) else language
 
 
 def language_named(name: str) -> Language:

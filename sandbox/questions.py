@@ -52,7 +52,7 @@ def questions(program: Program, limits: Limits, terms: Terms) -> Questions:
         ValueError: no such language, or one without function mode.
     """
     language = language_named(program.language)
-    if program.mode == "function" and language is not PYTHON:
+    if program.mode == "function" and not language.is_python:
         raise ValueError(f"function mode is for Python programs, not for {language.name}")
     calls = program.mode == "function"
     command = (*CALL_FUNCTION, program.entry_point) if calls else language.run

@@ -47,10 +47,12 @@ class Unsafe:
         """Return a new runner in a new folder; what needs /build finds no place here.
 
         Raises:
-            SandboxUnavailableError: the runner does not start, or the language has to be compiled.
+            SandboxUnavailableError: the runner does not start, or the language needs more than an interpreter.
         """
         if language.compile:
             raise SandboxUnavailableError(f"{UNSAFE} runs no compiled languages: use Docker or bubblewrap")
+        if language.shelf:
+            raise SandboxUnavailableError(f"{UNSAFE} has no packages for {language.name}: use Docker or bubblewrap")
         folder = Path(tempfile.mkdtemp(dir=self._root))
         wiped = [folder / name for name in ("box", "tmp")]
         for path in (folder, *wiped):

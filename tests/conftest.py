@@ -65,20 +65,40 @@ def _peers_missing() -> str:
     return "llama.cpp's own programs are not built (deploy/peers.sh)" if asked.returncode else ""
 
 
+def _science_missing() -> str:
+    from sandbox import science
+    from sandbox.base import SandboxUnavailableError
+    from sandbox.python import system_python
+
+    try:
+        science.find(science.version_of(system_python()))
+    except SandboxUnavailableError as error:
+        return str(error)
+    return ""
+
+
 CHECKS: dict[str, Callable[[], str]] = {
     "docker": _docker_missing,
     "bubblewrap": _bubblewrap_missing,
     "gguf": _gguf_missing,
     "train": _train_missing,
     "peers": _peers_missing,
+    "science": _science_missing,
 }
 
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache_folder(tmp_path_factory):
     """Keep what is measured of a machine out of the user's cache directory."""
+    from sandbox import science
+
+    own = tmp_path_factory.mktemp("cache") / "atlas"
+    own.mkdir()
+    # But for the packages that boxes show: they are downloaded, and read only.
+    for folder in science.folder("").parent.glob("science-*"):
+        (own / folder.name).symlink_to(folder)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("XDG_CACHE_HOME", str(own.parent))
         yield
 
 

@@ -12,24 +12,28 @@ import hashlib
 import io
 import json
 import tarfile
+import tempfile
+from contextlib import closing
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 import docker
 from docker.errors import BuildError, DockerException, ImageNotFound
 from requests.exceptions import RequestException
 
-from sandbox import seccomp
+from sandbox import science, seccomp
 from sandbox.base import SandboxUnavailableError
 from sandbox.connection import connect
 from sandbox.image.rootfs import local_rootfs
 from sandbox.inside import INSIDE_FILES
 from sandbox.languages import PYTHON, Language
+from sandbox.python import system_python
 
 Base = Literal["auto", "registry", "local"]
 
 REPOSITORY = "atlas-sandbox"
-REGISTRY_BASE = "python:3.11-slim-bookworm"
+REGISTRY_PYTHON = "3.11"
+REGISTRY_BASE = f"python:{REGISTRY_PYTHON}-slim-bookworm"
 LOCAL_BASE = "atlas-sandbox-base:local"
 _PACKAGES_HERE = "# packages\n"
 SCHEMA_LABEL = "atlas.sandbox.schema"
@@ -41,7 +45,9 @@ _BUILD_S = 600
 def fingerprint(language: Language = PYTHON) -> str:
     """Return the hash of the runner, the Dockerfile with its packages, and the system-call list."""
     digest = hashlib.sha256()
-    for name, data in sorted(_context_files(language.packages).items()):
+    files = _context_files(language, language.packages)
+    pinned = {"science.lock": science.LOCK.read_bytes()} if language.shelf else {}
+    for name, data in sorted((files | pinned).items()):
         digest.update(name.encode() + b"\0" + data + b"\0")
     digest.update(seccomp.docker_profile_text(seccomp.machine()).encode())
     return digest.hexdigest()[:16]
@@ -92,27 +98,41 @@ def build(base: Base = "auto", language: Language = PYTHON) -> str:
 
 def _build(client: docker.DockerClient, base: Base, language: Language) -> str:
     installed: tuple[str, ...] = ()
+    version = REGISTRY_PYTHON
     if base == "local" or (base == "auto" and not _pulled()):
         name, python = _import_local_base(client, language)
-        origin = f"this machine's Python {python}"
+        origin, version = f"this machine's Python {python}", science.version_of(system_python())
     else:
         name, origin, installed = REGISTRY_BASE, REGISTRY_BASE, language.packages
     labels = {SCHEMA_LABEL: fingerprint(language), BASE_LABEL: origin}
+    with closing(_context(language, installed, version)) as context:
+        _make(client, language, context, {"BASE_IMAGE": name}, labels, online=bool(installed))
+    client.images.prune(filters={"dangling": True, "label": BASE_LABEL})
+    return f"{tag(language)} built from {origin}"
+
+
+def _make(
+    client: docker.DockerClient,
+    language: Language,
+    context: IO[bytes],
+    arguments: dict[str, str],
+    labels: dict[str, str],
+    *,
+    online: bool,
+) -> None:
     try:
         client.images.build(
-            fileobj=_context(installed),
+            fileobj=context,
             custom_context=True,
             tag=tag(language),
-            buildargs={"BASE_IMAGE": name},
+            buildargs=arguments,
             labels=labels,
-            network_mode="default" if installed else "none",
+            network_mode="default" if online else "none",
             rm=True,
             forcerm=True,
         )
     except BuildError as error:
         raise SandboxUnavailableError(f"the image cannot be built: {error}; try `--base local`") from error
-    client.images.prune(filters={"dangling": True, "label": BASE_LABEL})
-    return f"{tag(language)} built from {origin}"
 
 
 def _pulled() -> bool:
@@ -140,11 +160,11 @@ def _import_local_base(client: docker.DockerClient, language: Language) -> tuple
     return name, python
 
 
-def _context_files(packages: tuple[str, ...]) -> dict[str, bytes]:
+def _context_files(language: Language, installed: tuple[str, ...]) -> dict[str, bytes]:
     package = Path(__file__).parents[1]
     files = {f"sandbox/{name}": (package / name).read_bytes() for name in INSIDE_FILES}
     recipe = (Path(__file__).parent / "Dockerfile").read_text(encoding="utf-8")
-    return {"Dockerfile": recipe.replace(_PACKAGES_HERE, _install(packages)).encode(), **files}
+    return {"Dockerfile": recipe.replace(_PACKAGES_HERE, _install(installed) + _shelve(language)).encode(), **files}
 
 
 def _install(packages: tuple[str, ...]) -> str:
@@ -155,12 +175,28 @@ def _install(packages: tuple[str, ...]) -> str:
     return f'RUN ["apt-get", "update"]\nRUN {words}\n'
 
 
-def _context(packages: tuple[str, ...]) -> io.BytesIO:
-    stream = io.BytesIO()
+def _shelve(language: Language) -> str:
+    """Return the lines of a Dockerfile that add the packages for scientific programs."""
+    if not language.shelf:
+        return ""
+    compiling = f"import compileall; compileall.compile_dir({language.shelf!r}, quiet=2)"
+    return f"COPY science {language.shelf}\nRUN {json.dumps(['python3', '-I', '-c', compiling])}\n"
+
+
+def _context(language: Language, installed: tuple[str, ...], version: str) -> IO[bytes]:
+    """Return a temporary tar file with all that a Dockerfile copies.
+
+    Raises:
+        SandboxUnavailableError: the packages for scientific programs are wanted and cannot be had.
+    """
+    shelf = science.build(version) if language.shelf else None
+    stream = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
     with tarfile.open(fileobj=stream, mode="w") as archive:
-        for name, data in _context_files(packages).items():
+        for name, data in _context_files(language, installed).items():
             entry = tarfile.TarInfo(name)
             entry.size, entry.mode = len(data), 0o644
             archive.addfile(entry, io.BytesIO(data))
+        if shelf:
+            archive.add(shelf, arcname="science")
     stream.seek(0)
     return stream

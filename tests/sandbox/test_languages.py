@@ -14,7 +14,7 @@ import pytest
 from sandbox import image
 from sandbox.base import Limits, Program, SandboxUnavailableError
 from sandbox.image.rootfs import package_files
-from sandbox.languages import LANGUAGES, PYTHON
+from sandbox.languages import LANGUAGES
 from tests.sandbox.languages import CASES
 
 NAMED = os.environ.get("ATLAS_LANGUAGES", "")
@@ -131,7 +131,7 @@ def test_packages_that_are_not_installed_name_the_command(monkeypatch, tmp_path)
 @pytest.mark.parametrize("name", LANGUAGES)
 def test_a_declaration_is_whole(name):
     declared = LANGUAGES[name]
-    assert declared is PYTHON or (declared.packages and declared.program and name in CASES)
+    assert declared.is_python or (declared.packages and declared.program and name in CASES)
     assert declared.source.startswith("main.")
     assert image.tag(declared).startswith("atlas-sandbox:")
     assert len({image.tag(each) for each in LANGUAGES.values()}) == len(LANGUAGES)
