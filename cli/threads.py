@@ -48,16 +48,18 @@ def _show(path: Path) -> int:
     for one in threads:
         first = one.problem.statement.strip().split("\n", maxsplit=1)[0][:_SHOWN]
         when = f"{one.changed:%Y-%m-%d %H:%M}"
-        words = (printable(one.name), where_it_stands(one.answer), str(one.tokens), when, printable(first))
+        words = (printable(one.name), where_it_stands(one.answer, waits=one.waits), str(one.tokens), when, printable(first))
         table.add_row(*(Text(word) for word in words))
     Console(highlight=False).print(table)
     return 0
 
 
-def where_it_stands(answer: Answer | None) -> str:
+def where_it_stands(answer: Answer | None, *, waits: bool = False) -> str:
     """Return a thread's state in words."""
     if answer is None:
         return "unfinished"
+    if waits:
+        return "waits for approval"
     if not answer.code:
         return "no program"
     return "verified" if answer.verified else "not verified"
