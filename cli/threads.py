@@ -48,7 +48,8 @@ def _show(path: Path) -> int:
     for one in threads:
         first = one.problem.statement.strip().split("\n", maxsplit=1)[0][:_SHOWN]
         when = f"{one.changed:%Y-%m-%d %H:%M}"
-        words = (printable(one.name), where_it_stands(one.answer, waits=one.waits), str(one.tokens), when, printable(first))
+        stands = where_it_stands(one.answer, waits=one.waits)
+        words = (printable(one.name), stands, str(one.tokens), when, printable(first))
         table.add_row(*(Text(word) for word in words))
     Console(highlight=False).print(table)
     return 0
