@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import ipaddress
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -57,11 +58,17 @@ def _train_missing() -> str:
     return f"the train extra is not installed ({' and '.join(absent)})" if absent else ""
 
 
+def _chromium_missing() -> str:
+    absent = "" if importlib.util.find_spec("playwright") else "playwright is not installed (the extra `test`)"
+    return absent or ("" if shutil.which("chromium") else "there is no Chromium (apt-get install chromium)")
+
+
 CHECKS: dict[str, Callable[[], str]] = {
     "docker": _docker_missing,
     "bubblewrap": _bubblewrap_missing,
     "gguf": _gguf_missing,
     "train": _train_missing,
+    "chromium": _chromium_missing,
 }
 
 
