@@ -1,16 +1,18 @@
 """Searches that are stored step by step under a name, and go on after a crash: LangGraph's checkpoints in SQLite.
 
-A name maps to a stable UUID, so that no name can be a path, and a server finds the same thread. Only our own frozen
-records are revived from the file, never another class.
+A name maps to a stable UUID, so that no name can be a path, and a server finds the same thread; a UUID, which is how a
+server names its threads, maps to itself. Only our own frozen records are revived from the store, never another class.
+Where the settings name a database of PostgreSQL, the checkpoints lie there (graphs/postgres.py).
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,8 +22,10 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from graphs.configuration import ThreadError
+from graphs.postgres import aopen_database, open_database
 from nodes import state as records
 from nodes.budgeted_generation import SlotInput
 from nodes.settings import Settings
@@ -59,25 +63,53 @@ class Thread:
 
 
 @contextmanager
-def open_store(path: Path) -> Iterator[SqliteSaver]:
-    """Yield the store in a file, made where there is none.
+def open_store(place: Path | str) -> Iterator[BaseCheckpointSaver[str]]:
+    """Yield the store in a file, made where there is none, or in the database of an address.
+
+    Args:
+        place: see `graphs.configuration.thread_place`.
 
     Raises:
-        ThreadError: the file cannot be opened.
+        ThreadError: the file or the database cannot be opened.
     """
+    if isinstance(place, str):
+        with open_database(place, _serializer()) as database:
+            yield database
+        return
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(path, check_same_thread=False)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(place, check_same_thread=False)
     except (OSError, sqlite3.Error) as error:
-        raise ThreadError(f"threads cannot be stored in {path} ({error}): set thread_file to another place") from error
-    allowed = [one for one in vars(records).values() if isinstance(one, type) and is_dataclass(one)]
-    allowed.append(SlotInput)
+        raise ThreadError(f"threads cannot be stored in {place} ({error}): set thread_file to another place") from error
     try:
-        yield SqliteSaver(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=allowed))
+        yield SqliteSaver(connection, serde=_serializer())
     except sqlite3.DatabaseError as error:
-        raise ThreadError(f"{path} is no store of threads ({error}): set thread_file to another place") from error
+        raise ThreadError(f"{place} is no store of threads ({error}): set thread_file to another place") from error
     finally:
         connection.close()
+
+
+@asynccontextmanager
+async def aopen_store(place: Path | str) -> AsyncIterator[BaseCheckpointSaver[str]]:
+    """Yield the same store for an event loop; see `open_store`."""
+    if isinstance(place, str):
+        async with aopen_database(place, _serializer()) as database:
+            yield database
+        return
+    await asyncio.to_thread(_made, place)
+    async with AsyncSqliteSaver.from_conn_string(str(place)) as store:
+        store.serde = _serializer()
+        yield store
+
+
+def _made(place: Path) -> None:
+    with open_store(place) as store:
+        store.get_tuple({"configurable": {"thread_id": ""}})
+
+
+def _serializer() -> JsonPlusSerializer:
+    allowed = [one for one in vars(records).values() if isinstance(one, type) and is_dataclass(one)]
+    return JsonPlusSerializer(allowed_msgpack_modules=[*allowed, SlotInput])
 
 
 def thread_id(name: str) -> str:
@@ -88,7 +120,14 @@ def thread_id(name: str) -> str:
     """
     if not name.strip() or len(name) > MOST_CHARS or not name.isprintable():
         raise ThreadError(f"a thread's name has 1 to {MOST_CHARS} printable characters")
-    return str(uuid.uuid5(NAMESPACE, name))
+    return name if _is_uuid(name) else str(uuid.uuid5(NAMESPACE, name))
+
+
+def _is_uuid(name: str) -> bool:
+    try:
+        return str(uuid.UUID(name)) == name
+    except ValueError:
+        return False
 
 
 def new_config(store: BaseCheckpointSaver[str] | None, name: str, settings: Settings) -> RunnableConfig:
@@ -130,13 +169,26 @@ def resumed_config(
         raise ThreadError(f"there is no thread {name}: `atlas threads` lists those that are stored")
     if _waits(held) != decides:
         raise ThreadError(f"thread {name} waits for no decision" if decides else _ASKS.format(name=name))
-    still = (datetime.now(UTC) - _time(held)).total_seconds()
-    paused = stood_still_s({**held.metadata}) + max(0.0, still)
+    while held and (parent := before_edit(held)):
+        held = store.get_tuple(parent)
+    paused = standstill(held)
     return _config(name, settings, paused_s=paused), paused
 
 
+def before_edit(held: CheckpointTuple) -> RunnableConfig | None:
+    """Return the checkpoint that a person edited or forked; None for a step that the search made itself."""
+    return held.parent_config if held.metadata.get("source") in ("update", "fork") else None
+
+
+def standstill(held: CheckpointTuple | None) -> float:
+    """Return the seconds in which a search stood still that goes on now from one of its own steps."""
+    if held is None:
+        return 0.0
+    return stood_still_s({**held.metadata}) + max(0.0, (datetime.now(UTC) - _time(held)).total_seconds())
+
+
 def stored_threads(store: BaseCheckpointSaver[str], most: int | None = None) -> list[Thread]:
-    """Return the threads that have a name, the one that changed last first.
+    """Return the threads, the one that changed last first; one without a name is called by its id.
 
     Args:
         store: where they are.
@@ -144,21 +196,21 @@ def stored_threads(store: BaseCheckpointSaver[str], most: int | None = None) -> 
     """
     began: dict[str, None] = {}
     for held in store.list(None, filter={"source": "input"}):
-        if _NAME in held.metadata and len(began) != most:
+        if not held.config["configurable"].get("checkpoint_ns") and len(began) != most:
             began.setdefault(held.config["configurable"]["thread_id"])
     found = (stored_thread(store, one) for one in began)
     return sorted((one for one in found if one is not None), key=lambda one: one.changed, reverse=True)
 
 
 def stored_thread(store: BaseCheckpointSaver[str], id_: str) -> Thread | None:
-    """Return the thread with an id, or None when there is none that has a name."""
+    """Return the thread with an id, or None when there is none that holds a search."""
     held = store.get_tuple({"configurable": {"thread_id": id_}})
-    if held is None or _NAME not in held.metadata:
+    if held is None or "problem" not in _values(held):
         return None
     values = _values(held)
     metadata: Mapping[str, Any] = {**held.metadata}
     return Thread(
-        name=str(metadata[_NAME]),
+        name=str(metadata.get(_NAME, id_)),
         problem=values.get("problem") or Problem(),
         answer=values.get("answer"),
         tokens=sum(cost.spent for cost in values.get("costs", ())),
@@ -169,9 +221,21 @@ def stored_thread(store: BaseCheckpointSaver[str], id_: str) -> Thread | None:
 
 
 def _config(name: str, settings: Settings, *, paused_s: float) -> RunnableConfig:
-    noted = json.dumps({one: getattr(settings, one) for one in NOTED})
-    metadata = {_NAME: name, _PAUSED: paused_s, _SETTINGS: noted}
+    metadata = {_NAME: name, **notes(settings, paused_s=paused_s)}
     return {"configurable": {"thread_id": thread_id(name)}, "metadata": metadata}
+
+
+def notes(settings: Settings, held: CheckpointTuple | None = None, *, paused_s: float) -> dict[str, Any]:
+    """Return what every further step of a thread stores beside its state.
+
+    Args:
+        settings: in force from now on.
+        held: a step of the thread, whose name is kept; None for a thread without one.
+        paused_s: seconds in which the search stood still so far.
+    """
+    named = {_NAME: held.metadata[_NAME]} if held and _NAME in held.metadata else {}  # type: ignore[literal-required]
+    noted = json.dumps({one: getattr(settings, one) for one in NOTED})
+    return {**named, _PAUSED: paused_s, _SETTINGS: noted}
 
 
 def _waits(held: CheckpointTuple) -> bool:
