@@ -1,6 +1,6 @@
 # People and CI call the same targets. `make CUDA=1 setup` builds llama.cpp for an NVIDIA GPU.
 .DEFAULT_GOAL := help
-.PHONY: help setup solve test test-languages bench bench-gpu peers check model image doctor lock clean science
+.PHONY: help setup solve test test-languages bench bench-gpu peers check model image doctor lock clean science studio
 SHELL := /bin/bash
 
 export VENV ?= .venv
@@ -17,6 +17,10 @@ setup: ## install everything ATLAS needs into .venv; does nothing when nothing h
 
 solve: setup ## set up, then solve an example with the embedded model; PROBLEM=my.md for another
 	@$(VENV)/bin/atlas solve $(PROBLEM) $(ARGS)
+
+studio: export ATLAS_EXTRA := server
+studio: setup ## start LangGraph's server on this machine, for LangGraph Studio; Ctrl-C ends it
+	@exec $(VENV)/bin/atlas studio $(ARGS)
 
 test: export ATLAS_EXTRA := test
 test: setup check ## set up, check the style and the types, run the tests; ARGS="-k sandbox" for some

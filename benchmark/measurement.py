@@ -106,7 +106,8 @@ class MeasurementBook:
         older = self.all().get(measurement.name)
         metered = [one.power for one in (older, measurement) if one is not None and one.power is not None]
         longest = max(metered, key=lambda power: power.seconds, default=None)
-        record = to_json(replace(measurement, power=longest))
+        settings = replace(measurement.settings, thread_database="")  # may hold a password, and files are handed on
+        record = to_json(replace(measurement, power=longest, settings=settings))
         self._database.write("DELETE FROM measurements WHERE name = ?", [(measurement.name,)])
         self._database.write("INSERT INTO measurements (name, record) VALUES (?, ?)", [(measurement.name, record)])
 

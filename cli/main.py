@@ -157,6 +157,22 @@ def threads(
 
 
 @app.command()
+def studio(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen; 0 is 2024, or a free one.")] = 0,
+    browser: Annotated[bool, typer.Option("--browser", help="Open Studio's page, which needs the internet.")] = False,
+) -> None:
+    """Start LangGraph's server on 127.0.0.1 with the model loaded, for LangGraph Studio and `langgraph_sdk`.
+
+    A statement is enough as input. Settings of a run (`approve`, `k`, `policy`, budgets) go into its context, others
+    come from ./atlas.toml and ATLAS_*. Threads are those of `atlas solve --thread`, `atlas threads` and `atlas resume`.
+    Ctrl-C ends it. It sends nothing anywhere; Studio's page is LangChain's, and connects to it from your browser.
+    """
+    from cli.studio import run_studio
+
+    raise typer.Exit(run_studio(port, browser))
+
+
+@app.command()
 def doctor() -> None:
     """Say what is there, what is missing, and the command that mends it. Exit code 0 when ATLAS can solve, else 1."""
     from cli.doctor import run_doctor

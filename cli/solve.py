@@ -34,7 +34,7 @@ SIGNALLED = 128
 """Added to the number of the signal that ended a command, as shells do: 130 is Ctrl-C."""
 
 if TYPE_CHECKING:
-    from langgraph.checkpoint.sqlite import SqliteSaver
+    from langgraph.checkpoint.base import BaseCheckpointSaver
 
     from graphs import OpenSolver
 
@@ -155,7 +155,7 @@ def _progress(options: SolveOptions, settings: Settings) -> Progress:
 
 
 @contextmanager
-def _store(options: SolveOptions, settings: Settings) -> Iterator[SqliteSaver | None]:
+def _store(options: SolveOptions, settings: Settings) -> Iterator[BaseCheckpointSaver[str] | None]:
     """Yield the store of a search that has a name, None for one that has not."""
     if not options.thread:
         yield None

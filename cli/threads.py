@@ -12,19 +12,16 @@ from rich.text import Text
 
 from cli.exits import EXPECTED, exit_code, one_line
 from cli.printable import printable
-from graphs.configuration import load_settings
+from graphs.configuration import load_settings, thread_place
 from nodes.settings import Settings
 from nodes.state import Answer
 
 _SHOWN = 60
 
 
-def thread_file(settings: Settings) -> Path:
-    """Return the file of the stored searches."""
-    if settings.thread_file:
-        return Path(settings.thread_file).expanduser()
-    state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-    return Path(state).expanduser() / "atlas" / "threads.sqlite"
+def thread_file(settings: Settings) -> Path | str:
+    """Return where the searches of this user are stored; see `graphs.configuration.thread_place`."""
+    return thread_place(settings, os.environ)
 
 
 def run_threads(config: Path | None) -> int:
@@ -36,28 +33,31 @@ def run_threads(config: Path | None) -> int:
         return int(exit_code(error))
 
 
-def _show(path: Path) -> int:
+def _show(place: Path | str) -> int:
     from graphs.threads import open_store, stored_threads
 
-    if not path.exists():
+    if isinstance(place, Path) and not place.exists():
         print("no searches are stored: `atlas solve --thread NAME` stores one")
         return 0
-    with open_store(path) as store:
+    with open_store(place) as store:
         threads = stored_threads(store)
     table = Table("name", "where it stands", "tokens", "last step (UTC)", "problem", box=None, pad_edge=False)
     for one in threads:
         first = one.problem.statement.strip().split("\n", maxsplit=1)[0][:_SHOWN]
         when = f"{one.changed:%Y-%m-%d %H:%M}"
-        words = (printable(one.name), where_it_stands(one.answer), str(one.tokens), when, printable(first))
+        stands = where_it_stands(one.answer, waits=one.waits)
+        words = (printable(one.name), stands, str(one.tokens), when, printable(first))
         table.add_row(*(Text(word) for word in words))
     Console(highlight=False).print(table)
     return 0
 
 
-def where_it_stands(answer: Answer | None) -> str:
+def where_it_stands(answer: Answer | None, *, waits: bool = False) -> str:
     """Return a thread's state in words."""
     if answer is None:
         return "unfinished"
+    if waits:
+        return "waits for approval"
     if not answer.code:
         return "no program"
     return "verified" if answer.verified else "not verified"

@@ -6,6 +6,7 @@
 #                                    later runs keep to it until one says CUDA=0
 #   ATLAS_LANGUAGES=cpp,go deploy/set-up.sh    with the compilers of these languages, and their sandbox images
 #   ATLAS_EXTRA=test deploy/set-up.sh          with what only the tests need: extras, a browser, a database server
+#   ATLAS_EXTRA=server deploy/set-up.sh        with LangGraph's own server
 #   ATLAS_PYTHON=/path deploy/set-up.sh    use this Python (3.11 or newer)
 #
 # A step is repeated when what it depends on has changed: each leaves a stamp with the hash of its inputs.
@@ -147,6 +148,13 @@ test_dependencies() { # the extras and the clients that drive ATLAS from outside
     stamp test-dependencies "$key"
 }
 
+server_dependencies() { # LangGraph's own server; the test extra has it as well
+    [ "${ATLAS_EXTRA:-}" = server ] || return 0
+    "$venv/bin/python" -c 'import importlib.util as u, sys; sys.exit(not u.find_spec("langgraph_api"))' && return
+    say "installing LangGraph's server from requirements-server.lock"
+    "$venv/bin/python" -m pip install --quiet --require-hashes -r requirements-server.lock
+}
+
 package() {
     local key
     key=$(short_hash <pyproject.toml)
@@ -178,6 +186,7 @@ sandbox_packages
 engine
 dependencies
 test_dependencies
+server_dependencies
 package
 compilers
 image

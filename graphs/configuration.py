@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -18,9 +18,9 @@ from sandbox.base import UNSAFE
 
 DEFAULT_FILE = Path("atlas.toml")
 PREFIX = "ATLAS_"
-OTHER_VARIABLES = ("ATLAS_DEBUG", "ATLAS_PYTHON", "ATLAS_REQUIRE", "ATLAS_LANGUAGES", "ATLAS_API_KEY")
+OTHER_VARIABLES = ("ATLAS_DEBUG", "ATLAS_PYTHON", "ATLAS_REQUIRE", "ATLAS_LANGUAGES", "ATLAS_EXTRA", "ATLAS_API_KEY")
 """Variables with our prefix that are no settings: tracebacks, the set-up's Python, CI's demands, the languages it
-tests, a server's key."""
+tests, the extra that the set-up installs, a server's key."""
 
 _TYPES: dict[str, Any] = get_type_hints(Settings)
 _WORDS = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}
@@ -46,11 +46,30 @@ def load_settings(path: Path | None, environ: Mapping[str, str], flags: Mapping[
     Raises:
         SettingsError: names the file, variable or flag at fault.
     """
-    values = _from_file(path) | _from_environment(environ) | _from_flags(flags)
+    values = _from_file(path) | _from_environment(environ) | _from_flags(flags, "the command line")
     try:
         return Settings(**values)
     except ValueError as error:
         raise SettingsError(str(error)) from error
+
+
+def changed(settings: Settings, flags: Mapping[str, object], *, place: str) -> Settings:
+    """Return settings with some of them set anew.
+
+    Args:
+        settings: what holds for the rest.
+        flags: by setting's name; None leaves the setting as it is.
+        place: where the flags come from, for the message.
+
+    Raises:
+        SettingsError: names the place and the flag at fault.
+    """
+    try:
+        return replace(settings, **_from_flags(flags, place))
+    except SettingsError:
+        raise
+    except ValueError as error:
+        raise SettingsError(f"{place}: {error}") from error
 
 
 def _from_file(path: Path | None) -> dict[str, Any]:
@@ -80,9 +99,9 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     return values
 
 
-def _from_flags(flags: Mapping[str, object]) -> dict[str, Any]:
+def _from_flags(flags: Mapping[str, object], place: str) -> dict[str, Any]:
     given = {key: value for key, value in flags.items() if value is not None}
-    return {key: _typed(_known(key, "the command line"), value, "the command line") for key, value in given.items()}
+    return {key: _typed(_known(key, place), value, place) for key, value in given.items()}
 
 
 def _known(key: str, place: str, shown: str = "") -> str:
@@ -128,3 +147,13 @@ def _choice(name: str, value: object, place: str) -> object:
 def setting_names() -> tuple[str, ...]:
     """Return the names of all settings, in the order of their declaration."""
     return tuple(field.name for field in fields(Settings))
+
+
+def thread_place(settings: Settings, environ: Mapping[str, str]) -> Path | str:
+    """Return where searches are stored: a file, or the address of a database."""
+    if settings.thread_database:
+        return settings.thread_database
+    if settings.thread_file:
+        return Path(settings.thread_file).expanduser()
+    state = environ.get("XDG_STATE_HOME") or "~/.local/state"
+    return Path(state).expanduser() / "atlas" / "threads.sqlite"

@@ -70,9 +70,17 @@ class Spent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """The last event of every stream."""
+    """The last event of every stream that ends."""
 
     answer: Answer
 
 
-Event = BoxStarted | BoxFinished | ModelAnswered | CandidateArrived | CandidateRan | Spent | Finished
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwaitsApproval:
+    """The last event of a stored search that waits for a person; `OpenSolver.decide` goes on with it."""
+
+    answer: Answer
+    """What would be released."""
+
+
+Event = BoxStarted | BoxFinished | ModelAnswered | CandidateArrived | CandidateRan | Spent | Finished | AwaitsApproval

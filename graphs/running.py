@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.types import Command
 
 from graphs.configuration import ThreadError
-from graphs.events import Event, Finished
+from graphs.events import AwaitsApproval, Event, Finished
 from graphs.factory import context_for, open_box, open_model
 from graphs.solver import Solver, build_solver
 from graphs.telling import Teller
@@ -42,8 +43,8 @@ class _Run:
 
     teller: Teller
     context: Context
-    given: SolveInput | None
-    """None goes on from the thread's last checkpoint."""
+    given: SolveInput | Command[Any] | None
+    """None goes on from the thread's last checkpoint, a command answers the question on which it waits."""
     config: RunnableConfig
     trace: RunTrace | None = None
 
@@ -74,13 +75,7 @@ class OpenSolver:
     """A solver with its model loaded and its sandbox proved; a context manager. One problem at a time."""
 
     def __init__(self, settings: Settings, model: Model, sandbox: Sandbox, tracing: Tracing | None = None) -> None:
-        """Keep the collaborators; `open_solver` makes them from settings.
-
-        Raises:
-            ValueError: `approve` is set, which pauses a run and so needs a graph with a checkpointer.
-        """
-        if settings.approve:
-            raise ValueError("approve pauses the run: use build_solver(checkpointer=...), or ask once solve() is done")
+        """Keep the collaborators; `open_solver` makes them from settings."""
         self.settings = settings
         self.model = model
         self.sandbox = sandbox
@@ -120,7 +115,7 @@ class OpenSolver:
         return next(event.answer for event in self.stream(problem) if isinstance(event, Finished))
 
     def stream(self, problem: Problem | str, *, thread: str = "") -> Iterator[Event]:
-        """Yield what happens, ending with `Finished`.
+        """Yield what happens, ending with `Finished`, or with `AwaitsApproval` where the settings say `approve`.
 
         When the model or the sandbox fails after a program was found, `Finished` carries the best answer so far and
         the error follows.
@@ -134,6 +129,7 @@ class OpenSolver:
             ModelError: the model failed.
             SandboxUnavailableError: the sandbox failed.
             ThreadError: the thread holds a search that has not ended.
+            ValueError: `approve` is set, which pauses a run, and no thread is named that would keep it.
         """
         return self._tell(self._begin(problem, thread))
 
@@ -143,9 +139,17 @@ class OpenSolver:
         The time between is not charged to the budget of seconds. A search that has ended is told again, at no cost.
 
         Raises:
-            ThreadError: there is no such thread.
+            ThreadError: there is no such thread, or it waits for a person.
         """
         return self._tell(self._continue(thread))
+
+    def decide(self, thread: str, *, approved: bool) -> Iterator[Event]:
+        """Release or refuse the answer of a stored search that waits for a person, and yield what happens.
+
+        Raises:
+            ThreadError: there is no such thread, or nobody is asked.
+        """
+        return self._tell(self._continue(thread, Command(resume=approved)))
 
     async def asolve(self, problem: Problem | str) -> Answer:
         """Return the answer to a problem without blocking the event loop; see `solve` and `astream`."""
@@ -190,22 +194,28 @@ class OpenSolver:
         return run.teller.state
 
     def _begin(self, problem: Problem | str, thread: str = "") -> _Run:
+        if self.settings.approve and not thread:
+            raise ValueError("approve pauses the run: name a thread, or use build_solver(checkpointer=...)")
         state = SolveState(problem=read_problem(problem) if isinstance(problem, str) else problem)
-        config = new_config(self._store, thread) if thread else {}
+        config = new_config(self._store, thread, self.settings) if thread else {}
         return self._run(state, SolveInput(problem=state.problem), config)
 
-    def _continue(self, thread: str) -> _Run:
+    def _continue(self, thread: str, decision: Command[Any] | None = None) -> _Run:
         if self._store is None:
             raise ThreadError("no store: call keep_in first")
-        config, paused_s = resumed_config(self._store, thread)
+        config, paused_s = resumed_config(self._store, thread, self.settings, decides=decision is not None)
         state = self._graph.get_state(config).values
         state = state if isinstance(state, SolveState) else SolveState(**state)
-        return self._run(state, None, config, paused_s)
+        return self._run(state, decision, config, paused_s)
 
-    def _run(self, state: SolveState, given: SolveInput | None, config: RunnableConfig, paused_s: float = 0.0) -> _Run:
+    def _run(
+        self, state: SolveState, given: SolveInput | Command[Any] | None, config: RunnableConfig, paused_s: float = 0.0
+    ) -> _Run:
         """Return a run with a cancellation of its own: one that has still to end is not revived by the next."""
         self._cancelled = threading.Event()
-        context = context_for(self.settings, self.model, self.sandbox, self._cancelled.is_set)
+        # Whoever decides was asked, whatever the settings say today.
+        settings = replace(self.settings, approve=self.settings.approve or isinstance(given, Command))
+        context = context_for(settings, self.model, self.sandbox, self._cancelled.is_set)
         context = replace(context, paused_s=paused_s)
         if self.tracing is not None:
             self._trace = self.tracing.begin(self.settings, self.model.name, self.sandbox.name)
@@ -248,7 +258,7 @@ class OpenSolver:
 
 def _finished(run: _Run) -> Event:
     answer = run.teller.state.answer or best_answer(run.teller.state, run.context, "failed")
-    return run.traced(Finished(answer=answer))
+    return run.traced(AwaitsApproval(answer=answer) if run.teller.waits else Finished(answer=answer))
 
 
 def open_solver(settings: Settings = Settings()) -> OpenSolver:

@@ -10,6 +10,7 @@ from typing import Any
 from langgraph.types import Overwrite
 
 from graphs.events import BoxFinished, BoxStarted, CandidateArrived, CandidateRan, Event, ModelAnswered, Spent
+from graphs.threads import INTERRUPT
 from nodes.state import SolveState, add_costs
 
 
@@ -19,6 +20,8 @@ class Teller:
     def __init__(self, state: SolveState) -> None:
         """Start from a state."""
         self.state = state
+        self.waits = False
+        """Whether the graph stands still until a person has answered."""
         self._began: dict[str, float] = {}
         self._tokens: dict[str, int] = {}
         self._start = time.monotonic()
@@ -34,6 +37,7 @@ class Teller:
             self._updated(data)
         elif part["type"] == "values":
             self.state = data if isinstance(data, SolveState) else SolveState(**data)
+            self.waits = bool(part.get("interrupts"))
             yield from self._stepped()
 
     def _started(self, box: str) -> Iterator[Event]:
@@ -44,6 +48,8 @@ class Teller:
     def _updated(self, data: dict[str, Any]) -> None:
         """Count tokens, and keep programs as they come, so that a failing sibling does not lose them."""
         for box, update in data.items():
+            if box == INTERRUPT:
+                continue
             written = {k: v for k, v in (update or {}).items() if not isinstance(v, Overwrite)}
             self._tokens[box] = self._tokens.get(box, 0) + sum(c.spent for c in written.get("costs", ()))
             if box in self._began and "candidates" in written:

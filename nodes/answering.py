@@ -19,12 +19,12 @@ def choose(state: SolveState, context: Context) -> Candidate | None:
     if context.policy.choice == "first":
         passing = [e for e in state.evidence if e.passes_examples and e.public_total]
         return by_id[passing[0].candidate_id] if passing else candidates[0]
-    ranked = sorted(state.evidence, key=lambda e: _rank(e, by_id[e.candidate_id]))
+    ranked = sorted(state.evidence, key=lambda e: rank(e, by_id[e.candidate_id]))
     return by_id[ranked[0].candidate_id] if ranked else candidates[0]
 
 
-def _rank(item: Evidence, candidate: Candidate) -> tuple[float, ...]:
-    """Order: anchors, examples, confirmed tests, posterior (with agreement and judged pairs), the earlier one."""
+def rank(item: Evidence, candidate: Candidate) -> tuple[float, ...]:
+    """Return what programs are ordered by, the least first: anchors, examples, confirmed tests, posterior, arrival."""
     return (item.regressed, -item.public_passed, -item.confirmed_passed, -item.posterior, candidate.index)
 
 

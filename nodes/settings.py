@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf, isfinite
 from typing import Literal
 
@@ -41,6 +41,8 @@ _RANGES: dict[str, tuple[float, float]] = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings of one run; `atlas.toml.example` says the same in a user's words."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}
 
     model: str = ""
     """Path of a GGUF file, a pulled model such as `qwen3-14b`, or `http://...` of an OpenAI-compatible server; empty:
@@ -123,6 +125,8 @@ class Settings:
 
     thread_file: str = ""
     """Where named searches are stored; empty: `atlas/threads.sqlite` among the user's state files."""
+    thread_database: str = field(default="", repr=False)
+    """`postgresql://...` of a database in which searches are stored instead; never shown, it may hold a password."""
     approve: bool = False
     """Ask a person before an answer is released."""
     log_file: str = ""

@@ -19,6 +19,8 @@ Origin = Literal["plain", "plan", "perturbed", "self_debug", "poly_reflective", 
 OutcomeStatus = Literal["passed", "wrong_answer", "completed", "runtime_error", "timeout", "memory", "output_limit"]
 StopReason = Literal["", "verified", "policy_done", "no_gain", "tokens", "seconds", "sandbox_seconds", "rounds",
                      "programs", "cancelled", "failed"]  # fmt: skip
+FORM = {"use_attribute_docstrings": True}
+"""Of records that a person fills in a form: the strings below the fields explain them there."""
 
 
 def content_id(*parts: str) -> str:
@@ -30,6 +32,8 @@ def content_id(*parts: str) -> str:
 class PublicTest:
     """An example from the statement: an input and the output that the person expects."""
 
+    __pydantic_config__ = FORM
+
     input: str
     """Standard input, or the arguments as Python literals: `[1, 2], 'x'`."""
     expected: str
@@ -40,8 +44,10 @@ class PublicTest:
 class Problem:
     """All that the search may see of a task."""
 
+    __pydantic_config__ = FORM
+
+    # Without a default LangGraph would store a first input unread, as the plain dictionary that a server hands in.
     statement: str = ""
-    """Without a default LangGraph would store a first input unread, as the plain dictionary that a server hands in."""
     mode: Mode = "function"
     entry_point: str = ""
     """Name of the function to be written; empty in `stdio` mode."""
@@ -286,6 +292,8 @@ def as_problem(old: Problem, new: Problem | dict[str, Any]) -> Problem:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SolveInput:
     """What a caller hands in: a problem, or just its text."""
+
+    __pydantic_config__ = FORM
 
     statement: str = ""
     """The problem as a person writes it (Markdown); once read it stands in `problem`, and this is empty again."""

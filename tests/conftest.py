@@ -10,6 +10,7 @@ import importlib.util
 import ipaddress
 import os
 import subprocess
+import shutil
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -77,6 +78,11 @@ def _science_missing() -> str:
     return ""
 
 
+def _chromium_missing() -> str:
+    absent = "" if importlib.util.find_spec("playwright") else "playwright is not installed (the extra `test`)"
+    return absent or ("" if shutil.which("chromium") else "there is no Chromium (apt-get install chromium)")
+
+
 CHECKS: dict[str, Callable[[], str]] = {
     "docker": _docker_missing,
     "bubblewrap": _bubblewrap_missing,
@@ -84,6 +90,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "train": _train_missing,
     "peers": _peers_missing,
     "science": _science_missing,
+    "chromium": _chromium_missing,
 }
 
 

@@ -197,7 +197,7 @@ def test_empty_problem_is_refused(open_with):
 def test_approval_cannot_be_skipped(open_with):
     """Without a checkpointer nobody can be asked: no answer may slip through."""
     with pytest.raises(ValueError, match="approve"):
-        open_with(Talk(), approve=True)
+        open_with(Talk(), approve=True).solve(FUNCTION)
 
 
 def test_failure_after_a_program_is_an_answer_that_says_so(open_with):

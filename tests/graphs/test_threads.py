@@ -9,8 +9,10 @@ from dataclasses import replace
 import pytest
 
 from graphs.configuration import ThreadError
-from graphs.events import Finished
+from graphs.events import AwaitsApproval, BoxFinished, Finished
+from graphs.history import read_history
 from graphs.running import OpenSolver
+from graphs.solver import build_solver
 from graphs.threads import open_store, stored_threads, thread_id
 from inference.base import ModelError
 from inference.scripted import ScriptedModel
@@ -127,3 +129,60 @@ def test_class_that_is_not_ours_is_not_revived(store, solver_of, tmp_path):
     with sqlite3.connect(tmp_path / "deep" / "threads.sqlite") as connection:
         kinds = {row[0] for row in connection.execute("SELECT DISTINCT type FROM checkpoints")}
     assert kinds == {"msgpack"}
+
+
+@pytest.mark.parametrize("approved", [True, False])
+def test_answer_waits_for_a_person_across_processes(solver_of, store, approved):
+    *_, last = solver_of(Talk(), approve=True).stream(FUNCTION, thread="mine")
+    assert isinstance(last, AwaitsApproval)
+    (one,) = stored_threads(store)
+    assert (one.waits, one.settings["approve"], one.answer.approved) == (True, True, None)
+    *_, end = solver_of(crash).decide("mine", approved=approved)
+    assert isinstance(end, Finished)
+    assert (end.answer.approved, end.answer.code) == (approved, last.answer.code)
+    (one,) = stored_threads(store)
+    assert (one.waits, one.answer.approved) == (False, approved)
+
+
+def test_waiting_answer_does_not_slip_through(solver_of):
+    list(solver_of(Talk(), approve=True).stream(FUNCTION, thread="mine"))
+    for go_on in (solver_of(Talk()).resume, lambda name: solver_of(Talk()).stream(FUNCTION, thread=name)):
+        with pytest.raises(ThreadError, match="waits for a person"):
+            go_on("mine")
+
+
+def test_nobody_decides_what_was_not_asked(solver_of):
+    list(solver_of(Talk()).stream(FUNCTION, thread="mine"))
+    with pytest.raises(ThreadError, match="waits for no decision"):
+        solver_of(Talk()).decide("mine", approved=True)
+
+
+def test_history_tells_the_boxes_as_they_ran(solver_of, store):
+    events = list(solver_of(Talk()).stream(FUNCTION, thread="mine"))
+    history = read_history(build_solver(checkpointer=store), thread_id("mine"))
+    told = [(event.box, event.tokens) for event in events if isinstance(event, BoxFinished)]
+    assert [(*step.boxes, step.tokens) for step in history.steps] == told
+    assert history.ahead == ()
+    assert history.state.answer.verified
+
+
+def test_history_of_a_crash_says_what_comes_next(solver_of, store):
+    crashed(solver_of)
+    history = read_history(build_solver(checkpointer=store), thread_id("mine"))
+    assert (history.state.answer, history.ahead) == (None, ("self_test_synthesis",))
+    assert read_history(build_solver(checkpointer=store), thread_id("yours")) is None
+
+
+def test_history_does_not_charge_a_pause(solver_of, store):
+    crashed(solver_of)
+    time.sleep(1.5)
+    list(solver_of(Talk()).resume("mine"))
+    history = read_history(build_solver(checkpointer=store), thread_id("mine"))
+    assert sum(step.seconds for step in history.steps) == pytest.approx(history.state.answer.seconds, abs=0.7)
+
+
+def test_newest_threads_are_listed_first(solver_of, store):
+    for name in ("one", "two", "three"):
+        list(solver_of(Talk(), policy="baseline").stream(FUNCTION, thread=name))
+    assert [one.name for one in stored_threads(store, 2)] == ["three", "two"]
+    assert stored_threads(store, 1)[0].id == thread_id("three")

@@ -1,0 +1,133 @@
+"""What LangGraph's server needs beside the graph (`langgraph.json` names `app` and `checkpointer`).
+
+It loads the model at its start, stores threads where the command line does and lists those that are there already, and
+refuses a run with settings that have no meaning before it waits in the queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph_sdk import get_client
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from graphs.configuration import SettingsError, ThreadError, thread_place
+from graphs.studio import close_collaborators, collaborators, machine_settings, run_settings
+from graphs.threads import Thread, aopen_store, open_store, stored_threads, thread_id
+from inference.base import ModelError
+from sandbox.base import SandboxUnavailableError
+
+GRAPH = "atlas"
+_RUN = re.compile(r"(/threads/[^/]+)?/runs(/stream|/wait|/batch|/crons)?/?")
+_log = structlog.stdlib.get_logger("atlas")
+
+
+@asynccontextmanager
+async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    """Load the model once; where it cannot be loaded the server says why, and so does every run."""
+    try:
+        model, sandbox = await asyncio.to_thread(collaborators)
+        await _log.ainfo(f"model {model.name}, sandbox {sandbox.name}. {model.notice} {sandbox.notice}".strip())
+    except (ModelError, SandboxUnavailableError, SettingsError) as error:
+        await _log.aerror(f"runs will fail: {error}")
+    yield
+    await asyncio.to_thread(close_collaborators)
+
+
+@asynccontextmanager
+async def checkpointer() -> AsyncIterator[BaseCheckpointSaver[str]]:
+    """Yield the store of threads that the settings name.
+
+    Raises:
+        ThreadError: it cannot be opened.
+    """
+    async with aopen_store(thread_place(machine_settings(), os.environ)) as store:
+        yield store
+
+
+async def know_threads() -> None:
+    """Make the server list the searches that the command line stored; their names are metadata `name`.
+
+    Raises:
+        ThreadError: the store cannot be read.
+    """
+    client = get_client()
+    for one in await asyncio.to_thread(_stored):
+        key = thread_id(one.name)
+        about = {"name": one.name, "graph_id": GRAPH}
+        await client.threads.create(thread_id=key, metadata=about, if_exists="do_nothing", graph_id=GRAPH)
+
+
+def _stored() -> list[Thread]:
+    with open_store(thread_place(machine_settings(), os.environ)) as store:
+        return stored_threads(store)
+
+
+class Door:
+    """Looks at requests before the server does."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Keep what answers."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a run whose settings have no meaning with 422 and one sentence; pass everything else on."""
+        posts = scope["type"] == "http" and scope["method"] == "POST"
+        if posts and scope["path"] == "/threads/search":
+            await self._listed()
+        if not posts or not _RUN.fullmatch(scope["path"]):
+            await self._app(scope, receive, send)
+            return
+        body = await Request(scope, receive).body()
+        if fault := await asyncio.to_thread(run_fault, body):
+            await JSONResponse({"detail": fault}, status_code=422)(scope, receive, send)
+            return
+        await self._app(scope, _again(body, receive), send)
+
+    async def _listed(self) -> None:
+        try:
+            await know_threads()
+        except ThreadError as error:
+            await _log.aerror(str(error))
+
+
+def run_fault(body: bytes) -> str:
+    """Return what is wrong with the settings of a run, or of several, in one line; empty if nothing is."""
+    try:
+        asked = json.loads(body)
+    except ValueError:
+        return "the body is not JSON"
+    for one in asked if isinstance(asked, list) else [asked]:
+        context = one.get("context") if isinstance(one, dict) else None
+        if context is not None and not isinstance(context, dict):
+            return "context: an object of settings was expected"
+        try:
+            run_settings(context)
+        except SettingsError as error:
+            return str(error)
+    return ""
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """Return a channel that hands out a body which has been read already, then what follows it."""
+    first: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def channel() -> Any:
+        return first.pop() if first else await receive()
+
+    return channel
+
+
+app = Starlette(lifespan=lifespan, middleware=[Middleware(Door)])
