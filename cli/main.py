@@ -26,6 +26,11 @@ Examples:
   atlas compare runs/before.sqlite runs/after.sqlite
   atlas compare runs/a.sqlite:adaptive runs/a.sqlite:full
 """
+_SERVE_EXAMPLES = """\b
+Examples:
+  atlas serve                                     then point an editor's base URL at http://127.0.0.1:8765/v1
+  atlas serve --model qwen2.5-coder-7b --port 9000
+"""
 
 PolicyChoice = enum.StrEnum("PolicyChoice", get_args(PolicyName))  # type: ignore[misc]
 SandboxChoice = enum.StrEnum("SandboxChoice", get_args(SandboxName))  # type: ignore[misc]
@@ -154,6 +159,39 @@ def threads(
     from cli.threads import run_threads
 
     raise typer.Exit(run_threads(config))
+
+
+@app.command(epilog=_SERVE_EXAMPLES)
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on; another than loopback needs a key.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8765,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="PATH.gguf|NAME|URL", help="Model file, pulled model, or an OpenAI-compatible server."),
+    ] = None,
+    policy: Annotated[PolicyChoice | None, typer.Option(help="Moves that the model `atlas` may make.")] = None,
+    searches: Annotated[int, typer.Option(min=1, max=64, help="Searches that run together.")] = 4,
+    texts: Annotated[int, typer.Option(min=1, max=64, help="Texts of the model `raw` that are written together.")] = 16,
+    waiting: Annotated[int, typer.Option(min=0, help="Requests that may wait; more get 429 and a time.")] = 64,
+    grace: Annotated[float, typer.Option(min=0, help="Seconds that runs may take to finish after Ctrl-C.")] = 30.0,
+    sandbox: Annotated[SandboxChoice | None, typer.Option(help="Where programs run.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Settings file; otherwise ./atlas.toml if there is one.")] = None,
+) -> None:
+    """Serve ATLAS and the model under it to editors, agents and everything else that speaks OpenAI.
+
+    The models are `atlas`, `atlas-fast`, `atlas-thorough` (searches) and `raw` (the bare model). Ctrl-C takes no more
+    work and lets what runs finish; a second one ends it with the best answer so far.
+    """
+    from cli.serve import ServeCommand, run_serve
+    from cli.serving.service import ServeOptions
+
+    flags = {
+        "model": model,
+        "policy": policy.value if policy else None,
+        "sandbox": sandbox.value if sandbox else None,
+    }
+    options = ServeOptions(searches=searches, texts=texts, waiting=waiting, grace_s=grace)
+    raise typer.Exit(run_serve(ServeCommand(host=host, port=port, config=config, flags=flags, options=options)))
 
 
 @app.command()

@@ -1,0 +1,1 @@
+"""`atlas serve`: one FastAPI application over one model, one sandbox and one queue of work."""
