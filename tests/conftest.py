@@ -9,8 +9,8 @@ from __future__ import annotations
 import importlib.util
 import ipaddress
 import os
-import subprocess
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from functools import cache
