@@ -11,12 +11,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from inference.base import ModelError
-
-Row = NDArray[np.float32]
-"""Logits, shape (vocabulary,), or a hidden state, shape (width of the model,)."""
+from inference.outputs import Outputs, Row
 
 
 class NoRoomError(ModelError):
@@ -68,7 +65,7 @@ class Sampling:
 class Sampler(Protocol):
     """Draws the tokens of one sequence; keeps the state of its random numbers and penalties."""
 
-    def draw(self, row: Row) -> int:
+    def draw(self, outputs: Outputs, at: int) -> int:
         """Draw a token from a row of logits, which is left as it was."""
 
     def close(self) -> None:
@@ -101,13 +98,14 @@ class Batch:
         self.sequences = np.zeros(rows, np.int32)
         self.wanted = np.zeros(rows, np.int8)
         self.size = 0
+        self.outputs = 0
 
     def clear(self) -> None:
         """Start an empty batch."""
-        self.size = 0
+        self.size = self.outputs = 0
 
     def add(self, sequence: int, position: int, tokens: list[int], wanted: int) -> int:
-        """Append tokens of one sequence and want the logits of the last `wanted`; return the first wanted row."""
+        """Append tokens of one sequence and want the logits of the last `wanted`; return the place of their first."""
         start, end = self.size, self.size + len(tokens)
         self.tokens[start:end] = tokens
         self.sequences[start:end] = sequence
@@ -115,17 +113,18 @@ class Batch:
         self.wanted[start : end - wanted] = 0
         self.wanted[end - wanted : end] = 1
         self.size = end
-        return end - wanted
+        self.outputs += wanted
+        return self.outputs - wanted
 
-    def add_rows(self, sequences: list[int], positions: list[int], tokens: list[int]) -> int:
-        """Append one wanted token for each of several sequences; return the first row."""
+    def add_rows(self, sequences: list[int], positions: list[int], tokens: list[int]) -> None:
+        """Append one wanted token for each of several sequences."""
         start, end = self.size, self.size + len(tokens)
         self.tokens[start:end] = tokens
         self.sequences[start:end] = sequences
         self.positions[start:end] = positions
         self.wanted[start:end] = 1
         self.size = end
-        return start
+        self.outputs += len(tokens)
 
 
 class Backend(Protocol):
@@ -143,10 +142,10 @@ class Backend(Protocol):
             ModelError: the back end failed.
         """
 
-    def logits(self, row: int) -> Row:
-        """Return a view of the logits of a wanted row of the last batch, valid until the next one."""
+    def outputs(self) -> Outputs:
+        """Return a view of the logits of the wanted rows of the last batch, valid until the next one."""
 
-    def hidden(self, row: int) -> Row:
+    def hidden(self, at: int) -> Row:
         """Return a view of the state of a wanted row of the last batch, which was decoded with `hidden`."""
 
     def copy(self, source: int, target: int, length: int) -> None:

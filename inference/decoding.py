@@ -14,10 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from inference.backend import Grammar, Row, Sampler
+from inference.backend import Grammar, Sampler
 from inference.base import Completion, Stop
 from inference.confidence import Signals
 from inference.forcing import ThinkingBudget
+from inference.outputs import Outputs, Row
 
 _OPENING = 64
 """A thinking block can be opened before the first word, and not after this many tokens of white space."""
@@ -69,6 +70,8 @@ class TextTail:
             self._skip = not new
         window = max(0, len(self.text) - self._reach)
         self.text += new
+        if not self._stops:
+            return False
         found = [at for stop in self._stops if (at := self.text.find(stop, window)) >= 0]
         if found:
             self.text = self.text[: min(found)]
@@ -129,15 +132,17 @@ class Writer:
             hidden=self._signals.hidden(),
         )
 
-    def advance(self, row: Row, hidden: Row | None = None) -> tuple[int, ...] | Stop:
+    def advance(self, outputs: Outputs, at: int, hidden: Row | None = None) -> tuple[int, ...] | Stop:
         """Return the tokens to feed after a row, or why the text ends; its last token is never fed."""
+        if self._budget.over:
+            return self._answer_step(outputs, at, hidden)
         forced = self._budget.forced()
         if forced:
             return self._think(forced)
         if self._budget.open:
-            token = self._sampler.draw(row)
+            token = self._sampler.draw(outputs, at)
             return self._think(self._budget.instead_of(token, ends_text=self._vocabulary.ends_text(token)))
-        return self._answer_step(row, hidden)
+        return self._answer_step(outputs, at, hidden)
 
     def close(self) -> None:
         """Free sampler and grammar."""
@@ -145,33 +150,35 @@ class Writer:
         if self._terms.grammar is not None:
             self._terms.grammar.close()
 
-    def _answer_step(self, row: Row, hidden: Row | None) -> tuple[int, ...] | Stop:
-        if self._tokens >= self._terms.max_tokens:
+    def _answer_step(self, outputs: Outputs, at: int, hidden: Row | None) -> tuple[int, ...] | Stop:
+        most = self._terms.max_tokens
+        if self._tokens >= most:
             return "length"
-        token = self._sampler.draw(row)
-        if self._tokens < _OPENING and not self._answer.text.strip() and self._budget.opens(token):
+        token = self._sampler.draw(outputs, at)
+        if not self._budget.over and self._opens(token):
             self._signals.clear()
             self._answer = TextTail(self._terms.stops, skip_newlines=True)
             return (token,)
-        lawful = self._lawful(token, row)
+        grammar = self._terms.grammar
+        lawful = token if grammar is None else self._lawful(grammar, token, outputs.logits[at])
         if lawful is None or self._vocabulary.ends_text(lawful):
             return "end"
-        self._signals.add(row, lawful, hidden)
+        self._signals.add(outputs, at, lawful, hidden)
         self._tokens += 1
         if self._answer.add(self._vocabulary.piece(lawful)):
             return "stop_text"
-        return "length" if self._tokens >= self._terms.max_tokens else (lawful,)
+        return "length" if self._tokens >= most else (lawful,)
 
-    def _lawful(self, token: int, row: Row) -> int | None:
+    def _opens(self, token: int) -> bool:
+        return self._tokens < _OPENING and not self._answer.text.strip() and self._budget.opens(token)
+
+    def _lawful(self, grammar: Grammar, token: int, row: Row) -> int | None:
         """Return the token, or another draw where the grammar refuses it; None where the grammar allows nothing."""
-        grammar = self._terms.grammar
-        if grammar is None:
-            return token
         if not grammar.allows(token):
             masked = grammar.masked(row)
             if masked is None:
                 return None
-            token = self._sampler.draw(masked)
+            token = self._sampler.draw(Outputs(masked[None]), 0)
         if not self._vocabulary.ends_text(token):
             grammar.accept(token)
         return token

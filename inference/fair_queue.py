@@ -29,9 +29,10 @@ class FairQueue:
     def __init__(self) -> None:
         """Start empty."""
         self._groups: list[_Group] = []
+        self._size = 0
 
     def __len__(self) -> int:
-        return sum(len(group.jobs) for group in self._groups)
+        return self._size
 
     def __iter__(self) -> Iterator[Job]:
         return (job for group in self._groups for job in group.jobs)
@@ -43,6 +44,7 @@ class FairQueue:
             group = _Group(job.prompt)
             self._groups.append(group)
         (group.jobs.appendleft if first else group.jobs.append)(job)
+        self._size += 1
 
     def heads(self) -> tuple[Job, ...]:
         """Return the first job of each group, the group whose turn it is first."""
@@ -52,6 +54,7 @@ class FairQueue:
         """Take a job out; its group goes to the end of the round."""
         group = next(group for group in self._groups if job in group.jobs)
         group.jobs.remove(job)
+        self._size -= 1
         self._groups.remove(group)
         if group.jobs:
             self._groups.append(group)

@@ -45,15 +45,18 @@ class ThinkingMarks:
 
 
 class ThinkingBudget:
-    """One sequence's thinking: whether the block is open, what it has cost, what must be fed next."""
+    """One sequence's thinking: whether the block is open, what it has cost, what must be fed next.
+
+    `open`: inside the block. `over`: the block is closed or will never open, all that comes is the answer.
+    """
 
     def __init__(self, marks: ThinkingMarks | None, thinking: Thinking, *, opened: bool) -> None:
         """Start a sequence; `opened` when the prompt ends inside a thinking block."""
         self._marks = marks
         self._thinking = thinking
         self._waits = thinking.waits
-        self._finished = marks is None or not marks.act_on(thinking)
-        self.open = opened and not self._finished
+        self.over = marks is None or not marks.act_on(thinking)
+        self.open = opened and not self.over
         self.spent = 0
         self._closing: tuple[int, ...] = ()
         if marks is not None:
@@ -61,7 +64,7 @@ class ThinkingBudget:
 
     def forced(self) -> tuple[int, ...]:
         """Return the tokens that must be fed before anything is sampled: an opening, or the closing at the cap."""
-        if self._finished or self._marks is None:
+        if self.over or self._marks is None:
             return ()
         if not self.open:
             return self._begin(self._marks.opening) if self._thinking.at_least > 0 and self.spent == 0 else ()
@@ -71,7 +74,7 @@ class ThinkingBudget:
 
     def opens(self, token: int) -> bool:
         """Say whether a sampled token begins the block, and count it when it does."""
-        if self._finished or self.open or self._marks is None or token != self._marks.start:
+        if self.over or self.open or self._marks is None or token != self._marks.start:
             return False
         self._begin((token,))
         return True
@@ -105,7 +108,7 @@ class ThinkingBudget:
 
     def _finish(self, tokens: tuple[int, ...]) -> tuple[int, ...]:
         self.open = False
-        self._finished = True
+        self.over = True
         self.spent += len(tokens)
         return tokens
 

@@ -6,14 +6,13 @@ sentence, or everything after the job was pushed out. So reading, decoding, forc
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from inference.backend import Row
 from inference.base import Stop
 from inference.lookup import PromptLookup
+from inference.outputs import Outputs, Row
 from inference.prefix_tree import Tokens, as_tokens
 
 Keep = Literal["prompt", "all", "nothing"]
@@ -26,7 +25,7 @@ class Controller(Protocol):
     def spent(self) -> int:
         """Tokens written so far."""
 
-    def advance(self, row: Row, hidden: Row | None) -> tuple[int, ...] | Stop:
+    def advance(self, outputs: Outputs, at: int, hidden: Row | None) -> tuple[int, ...] | Stop:
         """Look at the row after the last token; return the tokens to feed, at least one, or why the text ends."""
 
     def close(self) -> None:
@@ -67,10 +66,12 @@ class Job:
     """Order of arrival."""
     seconds: float = 0.0
     prompt_reused: int = 0
+    prompt_length: int = 0
 
     def __post_init__(self) -> None:
         """Begin with the prompt."""
         self.tokens = self.prompt.tolist()
+        self.prompt_length = len(self.tokens)
 
     @property
     def reading(self) -> bool:
@@ -90,14 +91,6 @@ class Job:
     def all_tokens(self) -> Tokens:
         """Return prompt and text as an array."""
         return as_tokens(self.tokens)
-
-    def reached(self) -> Stop | None:
-        """Return why the text must end now, or None."""
-        if self.cancelled is not None and self.cancelled():
-            return "cancelled"
-        if self.deadline is not None and time.monotonic() >= self.deadline:
-            return "deadline"
-        return None
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

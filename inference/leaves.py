@@ -22,10 +22,11 @@ from dataclasses import dataclass
 from math import exp, log
 from typing import Literal
 
-from inference.backend import Backend, Row
+from inference.backend import Backend
 from inference.base import ModelError, Stop
 from inference.decoding import TextTail, Vocabulary
 from inference.job import Job
+from inference.outputs import Outputs, Row
 from inference.prefix_tree import as_tokens
 from inference.truncation import Truncation, allowed
 
@@ -118,13 +119,13 @@ class _Climber:
         """Tokens decoded for this branch."""
         return self.decoded
 
-    def advance(self, row: Row, hidden: Row | None = None) -> tuple[int, ...] | Stop:
+    def advance(self, outputs: Outputs, at: int, hidden: Row | None = None) -> tuple[int, ...] | Stop:
         """Take the likeliest allowed token and note the others."""
         if self.tokens and self._vocabulary.ends_text(self.tokens[-1]):
             return "end"
         if len(self.tokens) >= self._search.max_tokens:
             return "length"
-        ids, shares = allowed(row, self._search.rule)
+        ids, shares = allowed(outputs.logits[at], self._search.rule)
         for token, share in zip(ids[1:].tolist(), shares[1:].tolist(), strict=True):
             passed = self.log_probability + log(share)
             self.seen.append(_Branch(path=self.tokens, fork=len(self.tokens), token=token, log_probability=passed))

@@ -28,10 +28,11 @@ from typing import Any
 import numpy as np
 from gguf import GGMLQuantizationType
 
-from inference.backend import Batch, NoRoomError, Row, Sampling, Shape
+from inference.backend import Batch, NoRoomError, Sampling, Shape
 from inference.base import ModelError
 from inference.footprint import KvType
 from inference.llama_sampling import Candidates, GrammarShelf, LlamaGrammar, LlamaSampler
+from inference.outputs import Outputs, Row
 
 _FLASH_AUTO, _FLASH_OFF = -1, 0
 _NO_SLOT = 1
@@ -70,6 +71,12 @@ def _log_callback(library: Any) -> Any:
             _log.append(line)
 
     return library.llama_log_callback(keep)
+
+
+@cache
+def _floats(size: int) -> Any:
+    """Return an array type; ctypes forgets one that nobody holds, and to make it anew takes longer than to use it."""
+    return ctypes.c_float * size
 
 
 def _last_error() -> str:
@@ -119,8 +126,9 @@ class LlamaContext:
         self._candidates = Candidates(self._lib, self.shape.vocabulary)
         self._grammars = GrammarShelf(self._lib, self._vocabulary, self._candidates)
         self._pieces: dict[int, bytes] = {}
+        self._ends: dict[int, bool] = {}
         self._batch: Batch | None = None
-        self._rows: dict[int, Row] | None = None
+        self._outputs: Outputs | None = None
         self._struct = self._lib.llama_batch()
 
     def _open(self, layout: Layout, gpu_layers: int, threads: int) -> Any:
@@ -190,7 +198,9 @@ class LlamaContext:
 
     def ends_text(self, token: int) -> bool:
         """Say whether a token ends the generation."""
-        return bool(self._lib.llama_vocab_is_eog(self._vocabulary, token))
+        if token not in self._ends:
+            self._ends[token] = bool(self._lib.llama_vocab_is_eog(self._vocabulary, token))
+        return self._ends[token]
 
     def decode(self, batch: Batch, *, hidden: bool = False) -> None:
         """Evaluate a batch; `hidden` makes the states of its wanted rows available as well.
@@ -200,7 +210,7 @@ class LlamaContext:
             ModelError: the batch breaks a limit, or llama.cpp failed.
         """
         self._check(batch)
-        self._rows = None
+        self._outputs = None
         if batch is not self._batch:
             self._adopt(batch)
         self._struct.n_tokens = batch.size
@@ -217,10 +227,10 @@ class LlamaContext:
     def _check(self, batch: Batch) -> None:
         """Refuse what would end the process."""
         size, shape = batch.size, self.shape
-        if not 0 < size <= shape.rows or int(batch.wanted[:size].sum()) > shape.outputs:
+        if not 0 < size <= shape.rows or batch.outputs > shape.outputs:
             raise ModelError(f"a batch of {size} rows breaks the context's limits: report this")
-        tokens, ids = batch.tokens[:size], batch.sequences[:size]
-        if tokens.min() < 0 or tokens.max() >= shape.vocabulary or ids.min() < 0 or ids.max() >= shape.sequences:
+        tokens, ids = batch.tokens[:size].view(np.uint32), batch.sequences[:size].view(np.uint32)
+        if np.maximum.reduce(tokens) >= shape.vocabulary or np.maximum.reduce(ids) >= shape.sequences:
             raise ModelError("a batch names a token or a sequence that does not exist: report this")
 
     def _adopt(self, batch: Batch) -> None:
@@ -236,40 +246,30 @@ class LlamaContext:
         self._struct.logits = ctypes.cast(batch.wanted.ctypes.data, ctypes.POINTER(ctypes.c_int8))
         self._batch = batch
 
-    def logits(self, row: int) -> Row:
-        """Return a view of a wanted row's logits, shape (vocabulary,), valid until the next batch."""
-        if self._rows is None:
-            self._rows = self._all_logits()
-        view = self._rows.get(row)
-        if view is None:
-            raise ModelError(f"row {row} of the batch has no logits: report this")
-        return view
+    def outputs(self) -> Outputs:
+        """Return a view of the wanted rows' logits, which lie one behind another, valid until the next batch."""
+        if self._outputs is None:
+            rows, size = self._batch.outputs if self._batch is not None else 0, self.shape.vocabulary
+            pointer = self._lib.llama_get_logits(self._context) if rows else None
+            view = self._view(pointer, rows * size) if rows else np.empty(0, np.float32)
+            self._outputs = Outputs(view.reshape(rows, size))
+        return self._outputs
 
-    def _all_logits(self) -> dict[int, Row]:
-        """Return views of all wanted rows, which lie one behind another in the order of the batch."""
-        if self._batch is None:
-            return {}
-        wanted = self._batch.wanted[: self._batch.size].nonzero()[0].tolist()
-        if not wanted:
-            return {}
-        size = self.shape.vocabulary
-        rows = self._view(self._lib.llama_get_logits(self._context), len(wanted) * size).reshape(len(wanted), size)
-        return dict(zip(wanted, rows, strict=True))
-
-    def hidden(self, row: int) -> Row:
+    def hidden(self, at: int) -> Row:
         """Return a view of a wanted row's state after the final norm, shape (width,)."""
-        self._check_row(row)
-        return self._view(self._lib.llama_get_embeddings_ith(self._context, row), self._width)
+        return self._view(self._lib.llama_get_embeddings_ith(self._context, self._from_end(at)), self._width)
 
-    def _check_row(self, row: int) -> None:
-        if self._batch is None or not (row < self._batch.size and self._batch.wanted[row]):
-            raise ModelError(f"row {row} of the batch has no logits: report this")
+    def _from_end(self, at: int) -> int:
+        """Return llama.cpp's name for a wanted row; it ends the process where there is none."""
+        rows = self._batch.outputs if self._batch is not None else 0
+        if not 0 <= at < rows:
+            raise ModelError(f"the batch has no wanted row {at}: report this")
+        return at - rows
 
     def _view(self, pointer: Any, size: int) -> Row:
         if not pointer:
             raise ModelError("llama.cpp gives no such row: report this")
-        floats: Any = (ctypes.c_float * size).from_address(ctypes.addressof(pointer.contents))
-        view: Row = np.frombuffer(floats, np.float32)
+        view: Row = np.frombuffer(_floats(size).from_address(ctypes.addressof(pointer.contents)), np.float32)
         return view
 
     def copy(self, source: int, target: int, length: int) -> None:

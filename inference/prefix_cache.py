@@ -23,21 +23,26 @@ def _share_kept(shape: Shape) -> int:
 
 
 class CellCount:
-    """How many cells are taken, exactly."""
+    """How many cells are taken, exactly.
+
+    A sequence holds cells that others may hold as well, each with its number of holders, and behind them a tail of its
+    own, which is only a number: it grows with every token of every text.
+    """
 
     def __init__(self, cells: int, sequences: int, *, shared: bool) -> None:
         """Start with an empty cache."""
         self.free = cells
         self._shared = shared
         self._held: list[list[list[int]]] = [[] for _ in range(sequences)]
+        self._tails = [0] * sequences
 
     def length(self, sequence: int) -> int:
         """Return the tokens of a sequence."""
-        return len(self._held[sequence])
+        return len(self._held[sequence]) + self._tails[sequence]
 
     def grow(self, sequence: int, tokens: int) -> None:
         """Take cells for new tokens of a sequence."""
-        self._held[sequence] += [[1] for _ in range(tokens)]
+        self._tails[sequence] += tokens
         self.free -= tokens
 
     def copy(self, source: int, target: int, length: int) -> None:
@@ -45,6 +50,8 @@ class CellCount:
         if not self._shared:
             self.grow(target, length)
             return
+        self._held[source] += [[1] for _ in range(self._tails[source])]
+        self._tails[source] = 0
         prefix = self._held[source][:length]
         for cell in prefix:
             cell[0] += 1
@@ -53,6 +60,9 @@ class CellCount:
     def trim(self, sequence: int, length: int) -> None:
         """Give back what a sequence holds beyond a length and nobody else holds."""
         held = self._held[sequence]
+        tail = min(self._tails[sequence], self.length(sequence) - length)
+        self._tails[sequence] -= tail
+        self.free += tail
         for cell in held[length:]:
             cell[0] -= 1
             self.free += not cell[0]

@@ -19,20 +19,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 
+from inference.admission import Admission
 from inference.backend import Backend, Batch, NoRoomError
 from inference.base import ModelError, Stop
 from inference.fair_queue import FairQueue
-from inference.guard import Guard
+from inference.guard import for_each
 from inference.job import Job, Span
+from inference.outputs import Outputs
 from inference.planning import Planner
 from inference.prefix_cache import PrefixCache
-from inference.prefix_tree import common_length
 from inference.width import WidthPolicy
 
-_WORTH_WAITING = 16
-_SHARE_KEPT = 0.9
-_LEAST_SHARE = 0.25
+_sequence_of = attrgetter("sequence")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,7 @@ class Scheduler:
         self._live: list[Job] = []
         self._waiting = FairQueue()
         self._arrived = 0
-        self._share = 1.0
+        self._admission = Admission(backend.shape, self.cache)
         self._steps = self._rows = self._prompt_rows = self._pushed_out = 0
 
     @property
@@ -122,38 +122,54 @@ class Scheduler:
                 self._leave(job)
                 job.on_failure(error)
 
+    def _fail(self, error: BaseException, job: Job) -> None:
+        self.fail(error, job)
+
     def step(self) -> None:
         """Decode one batch.
 
         Raises:
             ModelError: the back end failed; the jobs are as they were.
         """
-        for job in (*self._live, *self._waiting):
-            if job.cancelled is not None or job.deadline is not None:
-                self._guarded(job, self._check_limits)
-        self._admit()
+        self._end_limited()
+        if self._waiting:
+            self._admit()
+        jobs = self._planner.plain(self._live, self.cache.free_cells)
+        if jobs:
+            self._decode_plain(jobs)
+            return
         spans = self._planner.spans(self._live, self.cache.free_cells)
         while spans and not self._make_room(spans):
             spans = self._planner.spans(self._live, self.cache.free_cells)
         if spans:
             self._decode(spans)
 
-    def _check_limits(self, job: Job) -> None:
-        if (stop := job.reached()) is not None:
-            self.cancel(job, stop)
+    def _end_limited(self) -> None:
+        """End what is late or no longer wanted; a question that several jobs share is asked once."""
+        limited = [
+            job for job in (*self._live, *self._waiting) if job.cancelled is not None or job.deadline is not None
+        ]
+        if not limited:
+            return
+        now = time.monotonic()
+        answers: dict[Callable[[], bool], bool] = {}
 
-    def _guarded(self, job: Job, act: Callable[..., None], *arguments: object) -> None:
-        """Run what may call back into a caller's code; what that raises ends the caller's job alone."""
-        guard = Guard()
-        with guard:
-            act(job, *arguments)
-        if guard.error is not None:
-            self.fail(guard.error, job)
+        def check(job: Job, cancelled: Callable[[], bool] | None) -> None:
+            if cancelled is not None:
+                if cancelled not in answers:
+                    answers[cancelled] = cancelled()
+                if answers[cancelled]:
+                    self.cancel(job)
+                    return
+            if job.deadline is not None and now >= job.deadline:
+                self.cancel(job, "deadline")
+
+        for_each([(job, job.cancelled) for job in limited], check, self._fail)
 
     def _admit(self) -> None:
         while len(self._live) < self._width.most:
-            job = next((job for job in self._waiting.heads() if not self._waits_for_prefix(job)), None)
-            if job is None or not self._has_room(job):
+            job = next((job for job in self._waiting.heads() if not self._admission.waits(job, self._live)), None)
+            if job is None or not self._admission.has_room(job, self._live):
                 return
             opened = self.cache.open(job.all_tokens())
             if opened is None:
@@ -163,31 +179,6 @@ class Scheduler:
             job.prompt_reused = job.done
             job.to_read = len(job.tokens)
             self._live.append(job)
-
-    def _waits_for_prefix(self, job: Job) -> bool:
-        reading = [live for live in self._live if live.reading]
-        if not reading or not self._backend.shape.can_fork:
-            return False
-        tokens = job.all_tokens()
-        promised = max(common_length(tokens, live.all_tokens()[: live.to_read - 1]) for live in reading)
-        return promised >= self.cache.usable(tokens) + _WORTH_WAITING
-
-    def _has_room(self, job: Job) -> bool:
-        if not self._live:
-            return True
-        tokens = job.all_tokens()
-        wanted = len(tokens) - self.cache.usable(tokens) + self._expected(job.most_tokens - len(tokens))
-        promised = sum(live.outstanding + self._expected(live.most_tokens - len(live.tokens)) for live in self._live)
-        if self.cache.free_cells + self.cache.cold_cells < wanted + promised:
-            return False
-        while self.cache.free_cells < wanted + promised:
-            if not self.cache.evict(pinned=False):
-                return False
-            wanted = len(tokens) - self.cache.usable(tokens) + self._expected(job.most_tokens - len(tokens))
-        return True
-
-    def _expected(self, tokens: int) -> int:
-        return int(self._share * tokens)
 
     def _make_room(self, spans: list[Span]) -> bool:
         """Free the cells of a batch; False when a job was pushed out, so that the batch must be made anew."""
@@ -208,65 +199,86 @@ class Scheduler:
         self.cache.release(job.sequence)
         job.sequence, job.done, job.to_read = -1, 0, 0
         self._waiting.push(job, first=True)
-        self._share = 1.0
+        self._admission.was_wrong()
         self._pushed_out += 1
 
+    def _decode_plain(self, jobs: list[Job]) -> None:
+        """Feed one token of each of some texts: what `_decode` does, without spans."""
+        if not self._backend.shape.shares_cells:
+            jobs.sort(key=_sequence_of)
+        self._batch.clear()
+        self._batch.add_rows(
+            [job.sequence for job in jobs], [job.done for job in jobs], [job.tokens[-1] for job in jobs]
+        )
+        share = self._run(hidden=any(job.hidden for job in jobs))
+        if share is None:
+            return
+        for job in jobs:
+            job.seconds += share
+            job.done += 1
+            self.cache.grow(job.sequence, 1)
+        outputs = self._backend.outputs()
+
+        def take(job: Job, at: int) -> None:
+            self._ask(job, outputs, at)
+
+        for_each(zip(jobs, range(len(jobs)), strict=True), take, self._fail)
+
     def _decode(self, spans: list[Span]) -> None:
-        batch = self._batch
         if not self._backend.shape.shares_cells:
             spans.sort(key=lambda span: span.job.sequence)
-        first = self._fill_batch(spans)
-        hidden = any(span.job.hidden and span.wanted for span in spans)
-        began = time.perf_counter()
-        try:
-            self._backend.decode(batch, hidden=hidden)
-        except NoRoomError:
-            if not self.cache.evict():
-                self._push_out()
+        batch = self._batch
+        batch.clear()
+        places = [batch.add(span.job.sequence, span.job.done, span.tokens, span.wanted) for span in spans]
+        share = self._run(hidden=any(span.job.hidden and span.wanted for span in spans))
+        if share is None:
             return
-        share = (time.perf_counter() - began) / batch.size
         for span in spans:
             span.job.seconds += share * len(span.tokens)
             self._fill(span)
-        for span, row in zip(spans, first, strict=True):
-            if span.wanted:
-                self._guarded(span.job, self._take, span, row)
-        self._steps += 1
-        self._rows += batch.size
+        outputs = self._backend.outputs()
 
-    def _fill_batch(self, spans: list[Span]) -> list[int]:
-        """Put spans into the batch; return the first wanted row of each."""
-        batch = self._batch
-        batch.clear()
-        if all(len(span.tokens) == 1 == span.wanted for span in spans):
-            sequences = [span.job.sequence for span in spans]
-            batch.add_rows(sequences, [span.job.done for span in spans], [span.tokens[0] for span in spans])
-            return list(range(len(spans)))
-        return [batch.add(span.job.sequence, span.job.done, span.tokens, span.wanted) for span in spans]
+        def take(_: Job, both: tuple[Span, int]) -> None:
+            self._take(both[0], outputs, both[1])
+
+        drawn = [(span.job, (span, at)) for span, at in zip(spans, places, strict=True) if span.wanted]
+        for_each(drawn, take, self._fail)
+
+    def _run(self, *, hidden: bool) -> float | None:
+        """Decode the batch; return the seconds of a row, or None when the cache was full and room has been made."""
+        began = time.perf_counter()
+        try:
+            self._backend.decode(self._batch, hidden=hidden)
+        except NoRoomError:
+            if not self.cache.evict():
+                self._push_out()
+            return None
+        self._steps += 1
+        self._rows += self._batch.size
+        return (time.perf_counter() - began) / self._batch.size
 
     def _fill(self, span: Span) -> None:
         job, before = span.job, span.job.done
         self.cache.grow(job.sequence, len(span.tokens))
         job.done += len(span.tokens)
-        if before < len(job.prompt):
-            read = min(job.done, len(job.prompt))
+        if before < job.prompt_length:
+            read = min(job.done, job.prompt_length)
             self._prompt_rows += read - before
             self.cache.name(job.sequence, job.prompt[:read])
 
-    def _take(self, job: Job, span: Span, row: int) -> None:
+    def _take(self, span: Span, outputs: Outputs, at: int) -> None:
         """Let the controller draw from each row as long as it says what was drafted."""
-        accepted = 0
-        while (fed := self._ask(job, row + accepted)) is not None:
+        job, accepted = span.job, 0
+        while (fed := self._ask(job, outputs, at + accepted)) is not None:
             if accepted == len(span.drafts) or fed != (span.drafts[accepted],):
                 break
             accepted += 1
         if span.drafts and fed is not None:
             self._settle(job, len(span.drafts), accepted)
 
-    def _ask(self, job: Job, row: int) -> tuple[int, ...] | None:
+    def _ask(self, job: Job, outputs: Outputs, at: int) -> tuple[int, ...] | None:
         """Hand a row to the controller; return what it feeds, or None when the text has ended."""
-        hidden = self._backend.hidden(row) if job.hidden else None
-        fed = job.controller.advance(self._backend.logits(row), hidden)
+        fed = job.controller.advance(outputs, at, self._backend.hidden(at) if job.hidden else None)
         if job.on_progress is not None:
             job.on_progress(job.controller.spent)
         if isinstance(fed, str):
@@ -286,9 +298,7 @@ class Scheduler:
             job.lookup.judge(offered, accepted)
 
     def _finish(self, job: Job, stop: Stop) -> None:
-        allowed = job.most_tokens - len(job.prompt)
-        used = (len(job.tokens) - len(job.prompt)) / max(1, allowed)
-        self._share = max(_LEAST_SHARE, _SHARE_KEPT * self._share + (1 - _SHARE_KEPT) * min(1.0, used))
+        self._admission.learn(job)
         self._leave(job)
         job.on_end(stop)
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inference.backend import Batch, Grammar, NoRoomError, Row, Sampler, Sampling, Shape
+from inference.backend import Batch, Grammar, NoRoomError, Sampler, Sampling, Shape
 from inference.base import ModelError
+from inference.outputs import Outputs, Row
 from inference.truncation import Truncation, allowed
 
 START, END, STOP = 256, 257, 258
@@ -43,9 +44,9 @@ class ToySampler:
         self._uniform = np.random.default_rng(sampling.seed % (1 << 32))
         self.closed = False
 
-    def draw(self, row: Row) -> int:
+    def draw(self, outputs: Outputs, at: int) -> int:
         """Draw a token; penalties are not known here."""
-        own = self._sampling
+        own, row = self._sampling, outputs.logits[at]
         if own.banned:
             row = row.copy()
             row[list(own.banned)] = -np.inf
@@ -76,8 +77,8 @@ class ToyBackend:
         self._states = draw.standard_normal((_STATES, _WIDTH)).astype(np.float32)
         self._cells: list[_Cell] = []
         self._held: list[list[_Cell]] = [[] for _ in range(self.shape.sequences)]
-        self._logits: dict[int, Row] = {}
-        self._hidden: dict[int, Row] = {}
+        self._logits: list[Row] = []
+        self._hidden: list[Row] = []
 
     @property
     def cells_used(self) -> int:
@@ -102,13 +103,13 @@ class ToyBackend:
         self._check(batch)
         if self.cells_used + batch.size > self.shape.cells:
             raise NoRoomError("the toy's cache is full")
-        self._logits, self._hidden = {}, {}
+        self._logits, self._hidden = [], []
         for row in range(batch.size):
             cell = self._append(int(batch.sequences[row]), int(batch.tokens[row]), int(batch.positions[row]))
             if batch.wanted[row]:
-                self._logits[row] = self._logits_of(int(batch.sequences[row]), cell)
+                self._logits.append(self._logits_of(int(batch.sequences[row]), cell))
                 if hidden:
-                    self._hidden[row] = self._states[cell.state % _STATES]
+                    self._hidden.append(self._states[cell.state % _STATES])
         self.rows_decoded += batch.size
         self.batches.append(batch.size)
 
@@ -141,13 +142,13 @@ class ToyBackend:
                 return tokens[at + 2]
         return None
 
-    def logits(self, row: int) -> Row:
-        """Return the logits of a wanted row."""
-        return self._logits[row]
+    def outputs(self) -> Outputs:
+        """Return the logits of the wanted rows."""
+        return Outputs(np.stack(self._logits) if self._logits else np.empty((0, VOCABULARY), np.float32))
 
-    def hidden(self, row: int) -> Row:
+    def hidden(self, at: int) -> Row:
         """Return the state of a wanted row, shape (8,)."""
-        return self._hidden[row]
+        return self._hidden[at]
 
     def copy(self, source: int, target: int, length: int) -> None:
         """Share the cells of a prefix, or copy them where the shape says so.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.backend import Row
+from inference.outputs import Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

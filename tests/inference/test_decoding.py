@@ -9,6 +9,7 @@ from inference.base import Thinking
 from inference.confidence import Signals
 from inference.decoding import Limits, Terms, TextTail, Writer
 from inference.forcing import ThinkingBudget, ThinkingMarks
+from inference.outputs import Outputs
 
 START, END, STOP = 256, 257, 258
 MARKS = ThinkingMarks(
@@ -28,7 +29,7 @@ class Toy:
         self.left = list(tokens)
         self.fed = []
 
-    def draw(self, row):
+    def draw(self, outputs, at):
         return self.left.pop(0) if self.left else STOP
 
     def close(self):
@@ -46,7 +47,8 @@ def write(tokens, thinking=None, opened=False, max_tokens=50, stops=(), grammar=
     budget = ThinkingBudget(MARKS, thinking or Thinking(), opened=opened)
     terms = Terms(max_tokens=max_tokens, stops=stops, grammar=grammar)
     writer = Writer(toy, toy, budget, terms, Signals(detailed=True))
-    while not isinstance(step := writer.advance(np.arange(300, dtype=np.float32)), str):
+    rows = Outputs(np.arange(300, dtype=np.float32)[None])
+    while not isinstance(step := writer.advance(rows, 0), str):
         toy.fed += step
     return toy, writer.completion(step)
 

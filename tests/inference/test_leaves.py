@@ -44,7 +44,7 @@ def whole_tree(depth, rule):
         batch.clear()
         row = batch.add(0, 0, [*PROMPT, *path], 1)
         backend.decode(batch)
-        ids, shares = allowed(backend.logits(row), rule)
+        ids, shares = allowed(backend.outputs().logits[row], rule)
         for token, part in zip(ids.tolist(), shares.tolist(), strict=True):
             climb((*path, token), share * part)
 
@@ -72,7 +72,7 @@ def test_first_leaf_is_the_greedy_path():
         batch.clear()
         row = batch.add(0, 0, [*PROMPT, *path], 1)
         backend.decode(batch)
-        path.append(int(backend.logits(row).argmax()))
+        path.append(int(backend.outputs().logits[row].argmax()))
     assert list(found.leaves[0].tokens) == path
     assert len({leaf.tokens for leaf in found.leaves}) == 6
     assert found.coverage(1) < found.coverage(3) < found.coverage()

@@ -114,7 +114,7 @@ def test_bad_widths_are_not_filled():
 def test_full_cache_pushes_the_youngest_out(alone):
     backend = ToyBackend(toy_shape(cells=170, context=160))
     scheduler = scheduler_over(backend, 6)
-    scheduler._share = 0.0
+    scheduler._admission._share = 0.0
     jobs = batch_of(backend)
     for job in jobs:
         scheduler.submit(job)

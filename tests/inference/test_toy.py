@@ -5,6 +5,7 @@ import pytest
 
 from inference.backend import Batch, NoRoomError, Sampling
 from inference.base import ModelError
+from inference.outputs import Outputs
 from inference.toy import ToyBackend, toy_shape
 
 
@@ -12,7 +13,7 @@ def feed(backend, sequence, position, tokens):
     batch = Batch(64)
     row = batch.add(sequence, position, list(tokens), 1)
     backend.decode(batch)
-    return backend.logits(row).copy()
+    return backend.outputs().logits[row].copy()
 
 
 def test_row_depends_on_every_token_before_it():
@@ -64,9 +65,9 @@ def test_memory_that_cannot_forget_a_part_says_so():
 def test_draws_follow_the_seed_and_the_ban():
     row = np.zeros(259, np.float32)
     backend = ToyBackend()
-    assert [backend.sampler(Sampling(seed=5)).draw(row) for _ in range(2)] == [
-        backend.sampler(Sampling(seed=5)).draw(row)
+    assert [backend.sampler(Sampling(seed=5)).draw(Outputs(row[None]), 0) for _ in range(2)] == [
+        backend.sampler(Sampling(seed=5)).draw(Outputs(row[None]), 0)
     ] * 2
     row[7] = 50.0
-    assert backend.sampler(Sampling(temperature=0.0)).draw(row) == 7
-    assert backend.sampler(Sampling(temperature=0.0, banned=(7,))).draw(row) != 7
+    assert backend.sampler(Sampling(temperature=0.0)).draw(Outputs(row[None]), 0) == 7
+    assert backend.sampler(Sampling(temperature=0.0, banned=(7,))).draw(Outputs(row[None]), 0) != 7

@@ -23,8 +23,8 @@ class Plain:
     def spent(self):
         return len(self.out)
 
-    def advance(self, row, hidden):
-        token = self.sampler.draw(row)
+    def advance(self, outputs, at, hidden):
+        token = self.sampler.draw(outputs, at)
         self.states += hidden is not None
         if self.ends and token == STOP:
             return "end"

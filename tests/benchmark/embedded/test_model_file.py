@@ -67,7 +67,7 @@ def last_logits(llama, ids):
         batch.clear()
         row = batch.add(0, first, ids[first : first + 512], 1)
         llama.decode(batch)
-    return np.array(llama.logits(row))
+    return np.array(llama.outputs().logits[row])
 
 
 def test_file_is_small():
