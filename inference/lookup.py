@@ -5,8 +5,9 @@ each of its tokens is drawn from its own row as without drafts, and the first th
 round differently, so a tie may fall the other way (the scheduler's tests on the toy, which does not round, demand
 equality).
 
-Drafting pays only where texts copy. It begins after a run was found, keeps a moving rate of what was accepted, and
-rests for a while when the rate is low.
+Drafting pays only where texts copy. It begins after a run was found, keeps a moving rate of how often a drafted token
+was right where it was looked at, and rests for a while when the rate is low. How long a draft may be is decided by the
+one who knows what rows cost (`inference/planning.py`).
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 NGRAM = 3
-_KEPT_RATE = 0.8
-"""How much of the moving rate a new draft leaves."""
-_LEAST_RATE = 0.4
+_KEPT_RATE = 0.85
+"""How much of the moving rate each drafted token leaves."""
+_FIRST_RATE, _HIGHEST_RATE = 0.8, 0.98
+_LEAST_RATE = 0.5
+_AFTER_REST = 0.6
 _REST = 24
 """Tokens without drafts after too many were wrong."""
 
@@ -30,7 +33,7 @@ class PromptLookup:
         self._places: dict[tuple[int, ...], int] = {}
         self._most = most
         self._rest = 0
-        self.rate = 0.7
+        self.rate = _FIRST_RATE
         self.offered = 0
         self.accepted = 0
         self.extend(tokens)
@@ -43,6 +46,11 @@ class PromptLookup:
             self._tokens.append(token)
         self._rest -= len(tokens)
 
+    @property
+    def rests(self) -> bool:
+        """Whether nothing is drafted for now."""
+        return self._rest > 0
+
     def draft(self, room: int) -> tuple[int, ...]:
         """Return the tokens that followed the last run before, at most `room`; none while drafting rests."""
         if self._rest > 0 or room <= 0:
@@ -52,11 +60,17 @@ class PromptLookup:
             return ()
         return tuple(self._tokens[at : at + min(self._most, room)])
 
+    def expected(self, drafted: int) -> float:
+        """Return how many of so many drafted tokens will be accepted, each only when those before it were."""
+        return self.rate * (1 - self.rate**drafted) / (1 - self.rate)
+
     def judge(self, offered: int, accepted: int) -> None:
-        """Take the fate of a draft."""
+        """Take the fate of a draft; what follows a wrong token says nothing."""
         self.offered += offered
         self.accepted += accepted
-        self.rate = _KEPT_RATE * self.rate + (1 - _KEPT_RATE) * accepted / offered
+        right = accepted / min(offered, accepted + 1)
+        kept = _KEPT_RATE ** min(offered, accepted + 1)
+        self.rate = min(_HIGHEST_RATE, kept * self.rate + (1 - kept) * right)
         if self.rate < _LEAST_RATE:
             self._rest = _REST
-            self.rate = 0.5
+            self.rate = _AFTER_REST

@@ -10,6 +10,8 @@ from inference.width import WidthPolicy
 
 _CHUNK = 128
 """Prompt tokens read beside running decodes, so that those do not stall."""
+_DRAFTED = (1, 2, 4, 8)
+"""Lengths of drafts that are compared, beside the longest."""
 
 
 class Planner:
@@ -20,6 +22,21 @@ class Planner:
         self._shape = shape
         self._width = width
         self._segment = segment
+
+    def plain(self, live: Sequence[Job], free_cells: int) -> list[Job] | None:
+        """Return the jobs of a step that feeds one token of each of some texts and nothing else, the usual one.
+
+        None where anything else may be due: a prompt, a forced sentence, a draft, room that must be made.
+        """
+        for job in live:
+            if len(job.tokens) - job.done != 1 or job.done < job.prompt_length:
+                return None
+            if job.lookup is not None and not job.lookup.rests:
+                return None
+        rows = self._width.rows(len(live))
+        if not 0 < rows <= min(free_cells, self._shape.rows, self._shape.outputs):
+            return None
+        return list(live[:rows])
 
     def spans(self, live: Sequence[Job], free_cells: int) -> list[Span]:
         """Return what the next step feeds; needs more cells than are free only where no draft is to blame."""
@@ -64,19 +81,38 @@ class Planner:
         return Span(job=job, tokens=job.tokens[job.done : end], wanted=int(end == len(job.tokens)))
 
     def _with_drafts(self, spans: list[Span], room: int) -> list[Span]:
-        if not self._shape.can_fork or all(span.job.lookup is None for span in spans):
+        """Add the drafts that make the step worth most; in exact mode none, as their rows are rounded otherwise."""
+        if not self._shape.can_fork or self._segment or all(span.job.lookup is None for span in spans):
             return spans
-        drafted: list[Span] = []
-        expected = 0.0
-        rows = sum(len(span.tokens) for span in spans)
+        drafts = self._drafts(spans, room)
+        longest = max(len(draft) for draft in drafts)
+        lengths = [0, *(length for length in _DRAFTED if length < longest), longest]
+        length = max(lengths, key=lambda most: self._worth(spans, drafts, most))
+        return [_drafted(span, draft[:length]) for span, draft in zip(spans, drafts, strict=True)]
+
+    def _drafts(self, spans: Sequence[Span], room: int) -> list[tuple[int, ...]]:
+        """Return what each span's text could go on with, as long as there is room for all."""
+        drafts: list[tuple[int, ...]] = []
         for span in spans:
-            lookup = span.job.lookup
-            drafts: tuple[int, ...] = ()
-            if lookup is not None and len(span.tokens) == 1 and span.wanted:
-                drafts = lookup.draft(min(room, span.job.most_tokens - len(span.job.tokens)))
-                expected += lookup.rate * len(drafts)
-                room -= len(drafts)
-            tokens = [*span.tokens, *drafts]
-            drafted.append(Span(job=span.job, tokens=tokens, wanted=span.wanted + len(drafts), drafts=drafts))
-        more = sum(len(span.drafts) for span in drafted)
-        return drafted if more and self._width.pays(rows, more, expected) else spans
+            draft: tuple[int, ...] = ()
+            if span.job.lookup is not None and len(span.tokens) == 1 and span.wanted:
+                draft = span.job.lookup.draft(min(room, span.job.most_tokens - len(span.job.tokens)))
+            room -= len(draft)
+            drafts.append(draft)
+        return drafts
+
+    def _worth(self, spans: Sequence[Span], drafts: Sequence[tuple[int, ...]], most: int) -> float:
+        rows, expected = 0, 0.0
+        for span, draft in zip(spans, drafts, strict=True):
+            drafted = min(most, len(draft))
+            rows += len(span.tokens) + drafted
+            expected += span.wanted
+            if drafted and span.job.lookup is not None:
+                expected += span.job.lookup.expected(drafted)
+        return self._width.worth(rows, expected)
+
+
+def _drafted(span: Span, drafts: tuple[int, ...]) -> Span:
+    if not drafts:
+        return span
+    return Span(job=span.job, tokens=[*span.tokens, *drafts], wanted=span.wanted + len(drafts), drafts=drafts)

@@ -10,18 +10,22 @@ import json
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from inference.backend import Backend, Batch
 
-MEASURED = (1, 2, 4, 8, 16, 32)
-_REPEATS = 4
+MEASURED = (1, 2, 4, 8, 16, 32, 64)
+_ROUNDS = 16
+"""What else the machine does comes and goes; the least of several rounds is what a step costs."""
 _MOST_SECONDS = 2.0
 _PROMPT = 64
-_BETTER = 1.02
-"""A wider batch must be this much faster to be chosen."""
+_MOST_DRAFTED = 16
+_AS_GOOD = 0.95
+"""Share of the best speed that a wider batch must reach to be chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,80 +46,83 @@ class CostCurve:
         return points[-1][1]
 
     def best(self, most: int) -> int:
-        """Return the number of rows, at most `most`, with the most tokens per second; the fewest of equal ones."""
-        best = 1
-        for rows in range(2, most + 1):
-            if rows / self.cost(rows) > _BETTER * best / self.cost(best):
-                best = rows
-        return best
+        """Return the number of rows, at most `most`, with the most tokens per second; the most of nearly equal ones.
+
+        What is left over is decoded later and in a smaller batch, so that width is worth a little.
+        """
+        speeds = [rows / self.cost(rows) for rows in range(1, most + 1)]
+        return max(rows for rows, speed in enumerate(speeds, 1) if speed >= _AS_GOOD * max(speeds))
 
 
 class WidthPolicy:
     """Which of the live sequences a step decodes: as many as are fastest together."""
 
-    def __init__(self, most: int, curve: CostCurve | None = None) -> None:
-        """Allow at most `most` live sequences; without a curve every width counts as good."""
+    def __init__(self, most: int, curve: CostCurve | None = None, *, fixed: bool = False) -> None:
+        """Allow at most `most` live sequences; without a curve, or when `fixed`, every width counts as good."""
         self._curve = curve
-        self._rows = [0] + [curve.best(live) if curve else live for live in range(1, most + 1)]
+        best = None if fixed else curve
+        self._rows = [0] + [best.best(live) if best else live for live in range(1, most + 1)]
         self.most = max(self._rows)
 
     def rows(self, live: int) -> int:
         """Return how many of `live` sequences to decode in a step."""
         return self._rows[min(live, self.most)]
 
-    def pays(self, rows: int, drafted: int, expected: float) -> bool:
-        """Say whether `drafted` more rows, of which `expected` are accepted, make a step worth more than it costs."""
-        if self._curve is None:
-            return True
-        before, after = self._curve.cost(rows), self._curve.cost(rows + drafted)
-        return (rows + expected) / after > rows / before
+    def worth(self, rows: int, expected: float) -> float:
+        """Return the tokens per second of a step of so many rows that yields `expected` tokens."""
+        return expected / self._curve.cost(rows) if self._curve is not None else expected
 
 
 def measure(backend: Backend, most: int) -> CostCurve:
-    """Time steps of 1, 2, 4 ... rows over sequences of 64 tokens or what fits; stops when two seconds are gone.
+    """Time steps of 1, 2, 4 ... rows over sequences of 64 tokens or what fits, in rounds, for about two seconds.
 
-    The cache must be empty and is empty afterwards.
+    The first round is always whole, as a width that was not timed would be guessed. The cache must be empty and is
+    empty afterwards.
     """
-    batch = Batch(backend.shape.rows)
-    timed: dict[int, float] = {}
-    began = time.monotonic()
-    filled = 0
     shape = backend.shape
-    widths = [rows for rows in MEASURED if rows <= min(most, shape.sequences, shape.outputs)]
-    cells = max(1, min(_PROMPT, shape.context - 1, shape.cells // widths[-1] - 1, shape.rows) - _REPEATS)
-    for rows in widths:
-        for sequence in range(filled, rows):
-            _fill(backend, batch, sequence, cells)
-        filled = rows
-        timed[rows] = min(_step(backend, batch, rows, cells + repeat) for repeat in range(_REPEATS))
-        for sequence in range(rows):
-            _refill(backend, batch, sequence, cells)
+    batch = Batch(shape.rows)
+    began = time.monotonic()
+    sequences = min(most, shape.sequences)
+    widths = [rows for rows in MEASURED if rows <= min(shape.outputs, shape.rows, sequences * _MOST_DRAFTED)]
+    cells = max(1, min(_PROMPT, shape.context // 2, shape.cells // sequences // 2, shape.rows))
+    longest = min(shape.context, shape.cells // sequences) - cells
+    timed: dict[int, float] = {}
+    for turn in range(_ROUNDS):
+        lengths = _fill(backend, batch, sequences, cells, again=turn > 0)
+        for rows in widths:
+            each = -(-rows // sequences)
+            if lengths[0] + each > cells + longest:
+                break
+            seconds = _step(backend, batch, lengths[: rows // each], each)
+            timed[rows] = min(seconds, timed.get(rows, seconds))
+            lengths[: rows // each] = [length + each for length in lengths[: rows // each]]
         if time.monotonic() - began > _MOST_SECONDS:
             break
-    for sequence in range(filled):
+    for sequence in range(sequences):
         backend.trim(sequence, 0)
     return CostCurve(rows=tuple(timed), seconds=tuple(timed.values()))
 
 
-def _fill(backend: Backend, batch: Batch, sequence: int, cells: int) -> None:
+def _fill(backend: Backend, batch: Batch, sequences: int, cells: int, *, again: bool) -> list[int]:
+    """Bring sequences to a length, by cutting or copying where the cache can, else by reading anew."""
+    forks = backend.shape.can_fork
+    for sequence in range(sequences):
+        if again:
+            backend.trim(sequence, cells if forks else 0)
+        if forks and not again and sequence:
+            backend.copy(0, sequence, cells)
+        elif not (forks and again):
+            batch.clear()
+            batch.add(sequence, 0, [1] * cells, 1)
+            backend.decode(batch)
+    return [cells] * sequences
+
+
+def _step(backend: Backend, batch: Batch, positions: list[int], each: int) -> float:
+    """Time a step of several tokens of each of several sequences; more than one are what drafts come to."""
     batch.clear()
-    batch.add(sequence, 0, [1] * cells, 1)
-    backend.decode(batch)
-
-
-def _refill(backend: Backend, batch: Batch, sequence: int, cells: int) -> None:
-    """Bring a sequence back to its length; what cannot be cut is read again."""
-    if backend.shape.can_fork:
-        backend.trim(sequence, cells)
-    else:
-        backend.trim(sequence, 0)
-        _fill(backend, batch, sequence, cells)
-
-
-def _step(backend: Backend, batch: Batch, rows: int, position: int) -> float:
-    batch.clear()
-    for sequence in range(rows):
-        batch.add(sequence, position, [1], 1)
+    for sequence, position in enumerate(positions):
+        batch.add(sequence, position, [1] * each, each)
     began = time.perf_counter()
     backend.decode(batch)
     return time.perf_counter() - began
@@ -123,22 +130,26 @@ def _step(backend: Backend, batch: Batch, rows: int, position: int) -> float:
 
 def cached_curve(key: Sequence[str], backend: Backend, most: int) -> CostCurve:
     """Return the curve of a model on this machine: from the user's cache directory, or measured and put there."""
-    path = _folder() / f"{'-'.join(key)}.json"
+    path = kept_file(key)
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
         return CostCurve(rows=tuple(stored["rows"]), seconds=tuple(stored["seconds"]))
     except (OSError, ValueError, KeyError, TypeError):
         curve = measure(backend, most)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = path.with_suffix(f".{os.getpid()}")
-        scratch.write_text(json.dumps(asdict(curve)), encoding="utf-8")
-        scratch.replace(path)
-    except OSError:
-        return curve
+    keep(path, asdict(curve))
     return curve
 
 
-def _folder() -> Path:
+def kept_file(key: Sequence[str]) -> Path:
+    """Return where what was measured under a name is kept: in the user's cache directory."""
     home = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(home) if home else Path.home() / ".cache") / "atlas" / "widths"
+    return (Path(home) if home else Path.home() / ".cache") / "atlas" / "widths" / f"{'-'.join(key)}.json"
+
+
+def keep(path: Path, measured: dict[str, Any]) -> None:
+    """Write what was measured, whole or not at all; where that cannot be, it is measured again next time."""
+    scratch = path.with_suffix(f".{os.getpid()}")
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch.write_text(json.dumps(measured), encoding="utf-8")
+        scratch.replace(path)

@@ -30,6 +30,8 @@ ORDER: tuple[Origin, ...] = ("self_debug", "self_debug", "poly_reflective", "rew
 SELF_DEBUGS = ORDER.count("self_debug")
 _HISTORY = 3
 """Earlier attempts that are shown; more would fill the context."""
+_DRAFTED = 16
+"""Tokens that the engine may draft from the prompt: a repaired program mostly copies the one before."""
 
 
 def repair(state: SolveState, runtime: Runtime[Context]) -> Update:
@@ -100,12 +102,9 @@ def _repair_request(state: SolveState, context: Context, parent: Candidate, fail
         failure=failure.text,
         history=earlier_attempts(state, parent),
     )
-    return request(
-        context,
-        messages,
-        seed=seed_for(context, "repair", parent.id, failure.input_id, len(state.history), i),
-        thinking=Thinking(at_most=context.settings.thinking_tokens),
-    )
+    seed = seed_for(context, "repair", parent.id, failure.input_id, len(state.history), i)
+    thinking = Thinking(at_most=context.settings.thinking_tokens)
+    return replace(request(context, messages, seed=seed, thinking=thinking), lookup=_DRAFTED)
 
 
 def earlier_attempts(state: SolveState, candidate: Candidate) -> list[dict[str, str]]:
@@ -152,7 +151,8 @@ def _synthesis_request(
         notes=notes,
     )
     seed = seed_for(context, "synthesise", parent.id, failure.input_id, len(state.history))
-    return request(context, messages, seed=seed, thinking=Thinking(at_most=planned_thinking(context)))
+    thinking = Thinking(at_most=planned_thinking(context))
+    return replace(request(context, messages, seed=seed, thinking=thinking), lookup=_DRAFTED)
 
 
 def _rewrite_request(state: SolveState, context: Context, plan: Plan) -> Request:
