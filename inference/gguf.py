@@ -24,6 +24,7 @@ import weakref
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from inference.backend import Grammar, Sampling
@@ -33,11 +34,12 @@ from inference.confidence import Signals
 from inference.decoding import Limits, Terms, Writer
 from inference.engine import Engine
 from inference.forcing import ThinkingBudget
-from inference.gguf_file import read_header
+from inference.gguf_file import GgufHeader, read_header
 from inference.job import Job
+from inference.lanes import streams_pay
 from inference.layout import MOST_WIDTH, Width, build_key, layout_for
 from inference.leaves import LeafEnumeration, LeafSearch, Leaves
-from inference.llama import LlamaContext, grammar_of_schema
+from inference.llama import Layout, LlamaContext, grammar_of_schema
 from inference.lookup import PromptLookup
 from inference.prefix_tree import as_tokens
 from inference.prompt_tokens import Prepared, PromptTokens
@@ -46,6 +48,7 @@ from inference.width import WidthPolicy, cached_curve
 
 _MOST_DEFAULT_CONTEXT = 16_384
 _CPU_SEGMENT, _GPU_SEGMENT = 128, 512
+_UNSHARED = "this model keeps a recurrent or sliding-window state: its texts do not share what they have read"
 
 
 class GgufModel:
@@ -70,8 +73,8 @@ class GgufModel:
             gpu_layers: layers on the GPU, -1 for all; without a GPU build the number is ignored.
             threads: threads for prompts and answers; all cores but one when not given, which leaves one to sandboxes.
             template_source: a Jinja chat template instead of the file's own.
-            width: most texts decoded together: 1 decodes alone and is reproducible, 0 takes the fastest number, which
-                is measured once (a few seconds) and kept in the user's cache directory.
+            width: most texts decoded together: 1 decodes alone and is reproducible, 0 takes the fastest number. What
+                is fastest here is measured once (a few seconds) and kept in the user's cache directory.
 
         Raises:
             ModelError: the file is unusable, llama.cpp refuses it, or memory does not suffice.
@@ -83,26 +86,44 @@ class GgufModel:
         self.name = header.text("general.name") or path.stem
         self.fingerprint = header.fingerprint
         self.profile: Profile = "compact" if header.text("atlas.prompt_profile") == "compact" else "full"
-        self.notice = header.text("atlas.notice")
         threads = threads or max(1, len(os.sched_getaffinity(0)) - 1)
         segment = _GPU_SEGMENT if LlamaContext.uses_gpu(gpu_layers) else _CPU_SEGMENT
         wide = width if isinstance(width, Width) else Width(most=width)
-        layout = layout_for(header, self.context_tokens, segment, wide)
-        self._llama = LlamaContext(path, layout=layout, gpu_layers=gpu_layers, threads=threads)
+        load = partial(LlamaContext, path, gpu_layers=gpu_layers, threads=threads)
+        layout, key = self._laid_out(header, segment, wide, load, lambda one: build_key(one, gpu_layers, threads))
+        self._llama = load(layout=layout)
+        self.notice = header.text("atlas.notice") or ("" if self._llama.shape.can_fork else _UNSHARED)
         try:
             self._prompts = PromptTokens(
                 self._llama, header, template_source=template_source, context=self.context_tokens
             )
-            key = (self.fingerprint[:24], build_key(layout, gpu_layers, threads))
-            curve = None if wide.most else cached_curve(key, self._llama, MOST_WIDTH)
+            curve = None if wide.most == 1 else cached_curve(key, self._llama, MOST_WIDTH)
         except ModelError:
             self._llama.close()
             raise
-        policy = WidthPolicy(wide.most or MOST_WIDTH, curve)
+        policy = WidthPolicy(wide.most or MOST_WIDTH, curve, fixed=wide.most > 0)
         scheduler = Scheduler(self._llama, width=policy, segment=segment if wide.most == 1 else 0)
         self._engine = Engine(self._llama, scheduler, name=self.name)
         self._close = weakref.finalize(self, self._engine.close)
         self._mailbox = Mailbox(self._engine)
+
+    def _laid_out(
+        self,
+        header: GgufHeader,
+        segment: int,
+        width: Width,
+        load: Callable[..., LlamaContext],
+        build: Callable[[Layout], str],
+    ) -> tuple[Layout, tuple[str, str]]:
+        """Return the faster layout, and what names it among what is measured once."""
+        name = self.fingerprint[:24]
+        layout = layout_for(header, self.context_tokens, segment, width)
+        if width.streams is None and not layout.unified:
+            shared = layout_for(header, self.context_tokens, segment, replace(width, streams=False))
+            both = shared, layout
+            if not streams_pay((name, build(layout)), self.context_tokens, both, lambda one: load(layout=one)):
+                layout = shared
+        return layout, (name, build(layout))
 
     @property
     def can_think(self) -> bool:

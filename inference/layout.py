@@ -13,9 +13,9 @@ from inference.llama import Layout, LlamaContext
 MOST_WIDTH = 16
 _ROWS = 512
 _MOST_CONTEXTS = 4
-"""A shared cache holds this many longest texts, or fewer if the width is less."""
+"""A large shared cache holds this many longest texts, or fewer if the width is less; a small one more."""
 _STREAM_BYTES = 1 << 30
-"""Sequences get cells of their own when all of them together take no more than this."""
+"""Sequences may get cells of their own when all of them together take no more than this."""
 _BYTES_PER_VALUE = 2
 _SPARE_STREAMS = 2
 _LEAST_OUTPUTS = 32
@@ -30,7 +30,8 @@ class Width:
     cells: int = 0
     """Tokens that a shared cache holds."""
     streams: bool | None = None
-    """True gives each sequence cells of its own: more memory, faster for long texts over short prompts."""
+    """True gives each sequence cells of its own: more memory, faster for long texts over short prompts. None takes what
+    decodes faster here at the lengths that are expected (`inference/lanes.py`), where memory allows both."""
     kv_type: KvType = "f16"
     """Type of the cache; a quantised one needs flash attention."""
     flash_attention: bool | None = None
@@ -44,10 +45,11 @@ def layout_for(header: GgufHeader, context: int, segment: int, width: Width) -> 
         return replace(alone, kv_type=width.kv_type, flash_attention=width.flash_attention)
     most = width.most or MOST_WIDTH
     sequences = most + _SPARE_STREAMS
+    roomy = sequences * context * _cell_bytes(header) <= _STREAM_BYTES
     streams = width.streams
     if streams is None:
         streams = not width.cells and sequences * context * _cell_bytes(header) <= _STREAM_BYTES
-    shared = max(context, width.cells or min(most, _MOST_CONTEXTS) * context)
+    shared = max(context, width.cells or (sequences // 2 if roomy else min(most, _MOST_CONTEXTS)) * context)
     return Layout(
         sequences=sequences if streams else 2 * most + _SPARE_STREAMS,
         cells=sequences * context if streams else shared,
