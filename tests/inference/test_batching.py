@@ -17,6 +17,8 @@ from inference.gguf import GgufModel
 from inference.layout import Width
 from inference.leaves import LeafSearch
 from inference.llama import Layout, LlamaContext
+from inference.llama_sampling import _reach
+from inference.outputs import Outputs
 from inference.scheduler import Scheduler
 from inference.truncation import Truncation
 from inference.width import WidthPolicy
@@ -223,12 +225,14 @@ def test_threads_share_a_batch(wide):
 
 def test_prefilter_draws_what_the_whole_vocabulary_does(context):
     draw = np.random.default_rng(5)
-    rows = [(draw.standard_normal(context.shape.vocabulary) * 4).astype(np.float32) for _ in range(40)]
+    size = context.shape.vocabulary
+    rows = [Outputs((draw.standard_normal((1, size)) * 4).astype(np.float32)) for _ in range(40)]
     for options in ({"top_k": 20}, {"min_p": 0.02}, {"top_k": 20, "presence_penalty": 0.5}, {"temperature": 0.0}):
         quick = context.sampler(Sampling(seed=3, **options))
+        quick._least, quick._margin = _reach(Sampling(**options), size)
         slow = context.sampler(Sampling(seed=3, **options))
         slow._least, slow._margin, slow._greedy = 0, 0.0, False
-        assert [quick.draw(row) for row in rows] == [slow.draw(row) for row in rows]
+        assert [quick.draw(row, 0) for row in rows] == [slow.draw(row, 0) for row in rows]
         quick.close()
         slow.close()
 
@@ -250,7 +254,7 @@ def test_what_would_end_the_process_is_an_error(context):
     batch.add(0, 0, [1, 2], 1)
     context.decode(batch)
     with pytest.raises(ModelError):
-        context.logits(0)
+        context.hidden(1)
     batch.clear()
     batch.add(0, 5, [1], 1)
     with pytest.raises(ModelError, match="code -1"):
@@ -276,13 +280,14 @@ def test_full_cache_is_told_apart(context):
     assert (context.length(0), context.length(1)) == (100, 1)
 
 
-@pytest.mark.parametrize("unified", [True, False])
-def test_random_traffic_on_llama_cpp_leaks_nothing(tiny_path, unified):
+@pytest.mark.parametrize(("unified", "steps"), [(True, 10_000), (False, 2_000)])
+def test_random_traffic_on_llama_cpp_leaks_nothing(tiny_path, unified, steps):
+    """Submit, fork by shared prefixes, draft, cancel, evict: after every step llama.cpp holds what is counted."""
     layout = Layout(sequences=6, cells=400 if unified else 6 * 256, rows=64, outputs=32, unified=unified)
     context = LlamaContext(tiny_path, layout=layout, gpu_layers=0, threads=1)
     scheduler = Scheduler(context, width=WidthPolicy(4))
     draw, jobs, ended = random.Random(9), [], []
-    for _ in range(600):
+    for _ in range(steps):
         if draw.random() < 0.3 and scheduler.counts().waiting < 5:
             prompt = [draw.randrange(40, 44) for _ in range(3)] * draw.randrange(1, 20)
             keep = draw.choice(["prompt", "all", "nothing"])
@@ -292,6 +297,8 @@ def test_random_traffic_on_llama_cpp_leaks_nothing(tiny_path, unified):
             scheduler.submit(job)
         if jobs and draw.random() < 0.06:
             scheduler.cancel(draw.choice(jobs[-6:]))
+        if draw.random() < 0.02:
+            scheduler.cache.evict()
         scheduler.step()
         assert all(context.length(job.sequence) == job.done for job in scheduler.live)
     for job in jobs:

@@ -52,7 +52,7 @@ def write_tiny_gguf(
     tokens = tokens if tokens is not None else vocabulary()
     writer = gguf.GGUFWriter(path, "qwen3")
     _write_shape(writer, context, len(tokens))
-    _write_tokenizer(writer, tokens, template)
+    write_tokenizer(writer, tokens, template)
     writer.add_add_bos_token(add_bos)
     for key, value in (metadata or {}).items():
         writer.add_string(key, value)
@@ -81,7 +81,7 @@ def _write_shape(writer: gguf.GGUFWriter, context: int, size: int) -> None:
     writer.add_vocab_size(size)
 
 
-def _write_tokenizer(writer: gguf.GGUFWriter, tokens: list[str], template: str | None) -> None:
+def write_tokenizer(writer: gguf.GGUFWriter, tokens: list[str], template: str | None) -> None:
     end = tokens.index("<|im_end|>")
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("qwen2")
