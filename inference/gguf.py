@@ -91,6 +91,7 @@ class GgufModel:
         wide = width if isinstance(width, Width) else Width(most=width)
         load = partial(LlamaContext, path, gpu_layers=gpu_layers, threads=threads)
         layout, key = self._laid_out(header, segment, wide, load, lambda one: build_key(one, gpu_layers, threads))
+        self.layout = layout
         self._llama = load(layout=layout)
         self.notice = header.text("atlas.notice") or ("" if self._llama.shape.can_fork else _UNSHARED)
         try:

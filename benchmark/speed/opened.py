@@ -19,8 +19,7 @@ from benchmark.speed.programs import Server, Spent, server
 from benchmark.speed.results import Reading
 from inference.base import Message, Request
 from inference.gguf import GgufModel
-from inference.gguf_file import read_header
-from inference.layout import Width, layout_for
+from inference.layout import Width
 
 ALONE, BENCH, SEQUENTIAL = "decoding alone", "llama-batched-bench", "Llama, one after another"
 ONE_REQUEST, PARALLEL = "llama-server, one request", "llama-server, parallel requests"
@@ -142,8 +141,8 @@ class Opened:
     @cached_property
     def bare(self) -> Bare:
         """Decoding without anything around it, in the same cache."""
-        layout = layout_for(read_header(self._task.path), self._context, _ROWS, self._width)
-        return self._stack.enter_context(closing(Bare(self._task.path, layout=layout, threads=self._task.threads)))
+        bare = Bare(self._task.path, layout=self.engine.layout, threads=self._task.threads)
+        return self._stack.enter_context(closing(bare))
 
     @cached_property
     def sequential(self) -> Sequential:
@@ -154,7 +153,7 @@ class Opened:
     @cached_property
     def unified(self) -> bool:
         """Whether our engine's sequences share one cache."""
-        return layout_for(read_header(self._task.path), self._context, _ROWS, self._width).unified
+        return self.engine.layout.unified
 
     @cached_property
     def alike(self) -> Server:

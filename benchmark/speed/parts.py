@@ -16,7 +16,7 @@ from statistics import median, quantiles
 
 import numpy as np
 
-from inference.backend import Batch, Grammar, Row, Sampler, Sampling
+from inference.backend import Batch, Grammar, Sampler, Sampling
 from inference.base import Thinking
 from inference.confidence import Signals
 from inference.decoding import Terms, Writer
@@ -25,6 +25,7 @@ from inference.gguf_file import read_header
 from inference.job import Job
 from inference.layout import Width, layout_for
 from inference.llama import Layout, LlamaContext
+from inference.outputs import Outputs, Row
 from inference.prefix_tree import as_tokens
 from inference.scheduler import Scheduler
 from inference.width import WidthPolicy
@@ -83,9 +84,9 @@ class _TimedSampler:
         self._sampler = sampler
         self._clock = clock
 
-    def draw(self, row: Row) -> int:
+    def draw(self, outputs: Outputs, at: int) -> int:
         with self._clock.part("sampling"):
-            return self._sampler.draw(row)
+            return self._sampler.draw(outputs, at)
 
     def close(self) -> None:
         self._sampler.close()
@@ -98,9 +99,9 @@ class _TimedSignals(Signals):
         super().__init__()
         self._clock = clock
 
-    def add(self, row: Row, token: int, hidden: Row | None = None) -> None:
+    def add(self, outputs: Outputs, at: int, token: int, hidden: Row | None = None) -> None:
         with self._clock.part("signals"):
-            super().add(row, token, hidden)
+            super().add(outputs, at, token, hidden)
 
 
 def step_parts(path: Path, k: int, *, prompt: int, steps: int) -> list[Part]:
@@ -154,8 +155,8 @@ def row_parts(path: Path, repeats: int) -> list[Part]:
         rows = [_row(context, at) for at in range(8)]
         turns = [rows[at % len(rows)] for at in range(repeats)]
         with closing(context.sampler(_SAMPLING)) as sampler:
-            draws = [_timed(partial(sampler.draw, row)) for row in turns]
-            tokens = [sampler.draw(row) for row in turns]
+            draws = [_timed(partial(sampler.draw, Outputs(row[None]), 0)) for row in turns]
+            tokens = [sampler.draw(Outputs(row[None]), 0) for row in turns]
         with closing(context.grammar(_GRAMMAR)) as grammar:
             checks = [_timed(partial(_check, grammar, token)) for token in tokens]
             masks = [_timed(partial(grammar.masked, rows[0])) for _ in range(5)]
@@ -172,7 +173,7 @@ def _row(context: LlamaContext, at: int) -> Row:
     batch = Batch(1)
     batch.add(0, at, [97 + at], 1)
     context.decode(batch)
-    return np.array(context.logits(0))
+    return np.array(context.outputs().logits[0])
 
 
 def _check(grammar: Grammar, token: int) -> None:

@@ -116,7 +116,7 @@ class Bare:
             return context.drawn
         if drawn == "host":
             self._samplers = [context.sampler(replace(sampling, seed=row)) for row in range(width)]
-            return lambda row: self._samplers[row].draw(context.logits(row))
+            return lambda row: self._samplers[row].draw(context.outputs(), row)
         return lambda row: None
 
 

@@ -160,7 +160,7 @@ def test_plans_evaluate_the_distinct_tokens_alone(bench, tmp_path):
     readings = json.loads((tmp_path / "engine-micro-2.json").read_text())["readings"]
     assert len(readings) == 2
     for reading in readings:
-        assert reading["evaluated"] / reading["least"] == pytest.approx(1, abs=0.05)
+        assert 0.9 < reading["evaluated"] / reading["least"] <= 1.05  # a little is left from the round before
         assert reading["least"] < 60 + 3 * 30
 
 
