@@ -28,6 +28,8 @@ CLOSE = 8.0
 _CLOSE, _SUMMED = np.float32(CLOSE), np.float32(16.0)
 _SMALL_VOCABULARY = 8192
 _BLOCKS = 64
+_PLAIN = 60.0
+"""Logits whose exponentials, of any that a vocabulary can hold, do not overflow single precision."""
 
 
 @dataclass(slots=True)
@@ -65,21 +67,12 @@ class Outputs:
         candidates = near.logits.copy() if enough else _reached(row, min(LIKELIEST, row.size))
         count = min(LIKELIEST, candidates.size)
         candidates.partition(candidates.size - count)
-        mean = float(np.add.reduce(candidates[-count:], dtype=np.float64)) / count - float(near.top)
-        return log(self._total(near, row)) - log(count) - mean
-
-    def _total(self, near: Near, row: Row) -> float:
-        """Return the sum of the exponentials of a row's logits less its top."""
-        scratch = _scratch(row.size)
-        if row.size > _SMALL_VOCABULARY:
-            row = row[np.greater(row, near.top - _SUMMED, out=scratch.marks).nonzero()[0]]
-        floats = scratch.floats[: row.size]
-        return float(np.add.reduce(np.exp(np.subtract(row, near.top, out=floats), out=floats)))
+        return _log_sum(row, near.top) - log(count) - float(np.add.reduce(candidates[-count:])) / count
 
     def log_probability(self, at: int, token: int) -> float:
         """Return the log-probability of a token of a row in nats; NaN when the row is not finite."""
         near, row = self.near(at), self.logits[at]
-        return float(row[token] - near.top) - log(self._total(near, row)) if isfinite(near.top) else float("nan")
+        return float(row[token]) - _log_sum(row, near.top) if isfinite(near.top) else float("nan")
 
     def entropy(self, at: int) -> float:
         """Return the entropy of a row's distribution in nats; NaN when the row is not finite."""
@@ -91,6 +84,17 @@ class Outputs:
         shares = np.exp(shifted)
         total = float(shares.sum())
         return log(total) - float(np.dot(shares, shifted)) / total
+
+
+def _log_sum(row: Row, top: np.float32) -> float:
+    """Return the logarithm of the sum of a row's exponentials."""
+    scratch = _scratch(row.size)
+    if row.size > _SMALL_VOCABULARY:
+        row = row[np.greater(row, top - _SUMMED, out=scratch.marks).nonzero()[0]]
+    floats = scratch.floats[: row.size]
+    shifted = row if -_PLAIN < top < _PLAIN else np.subtract(row, top, out=floats)
+    total = log(float(np.add.reduce(np.exp(shifted, out=floats))))
+    return total if shifted is row else total + float(top)
 
 
 def _reached(row: Row, count: int) -> Row:

@@ -90,6 +90,7 @@ class PrefixCache:
         self._tree = PrefixTree()
         self._free = list(range(shape.sequences))[::-1]
         self._cold: dict[int, bool] = {}
+        # Whether it was used since it was kept; the one that was not used for longest comes first.
         self._pins: dict[int, Tokens] = {}
         self._next_pin = 0
         self.reused = 0
@@ -136,7 +137,8 @@ class PrefixCache:
             self._tree.put(sequence, prompt[:length])
             self.reused += length
             if source in self._cold:
-                self._cold[source] = self._cold.pop(source)
+                del self._cold[source]
+                self._cold[source] = True
         return sequence, length
 
     def grow(self, sequence: int, tokens: int) -> None:
@@ -153,8 +155,11 @@ class PrefixCache:
         self._backend.trim(sequence, length)
         self._cells.trim(sequence, length)
 
-    def retire(self, sequence: int, tokens: Sequence[int]) -> None:
-        """Keep a live sequence for these first tokens of it, unless another one is kept that holds them."""
+    def retire(self, sequence: int, tokens: Sequence[int], *, wanted: bool = False) -> None:
+        """Keep a live sequence for these first tokens of it, unless another one is kept that holds them.
+
+        `wanted`: it is known that they will be used again.
+        """
         kept = as_tokens(tokens)
         if not self._backend.shape.can_fork or not len(kept):
             self.release(sequence)
@@ -166,7 +171,7 @@ class PrefixCache:
         self._cut(sequence, len(kept))
         self._tree.put(sequence, kept)
         sequence = self._moved_up(sequence, kept)
-        self._cold[sequence] = True
+        self._cold[sequence] = wanted
         while self.cold_cells > self._most_cold and len(self._cold) > 1 and self._evict(spare=sequence):
             pass
 
@@ -195,6 +200,18 @@ class PrefixCache:
     def evict(self, *, pinned: bool = True) -> bool:
         """Give up the prefix that was not used for longest, a pinned one last or never; False when there is none."""
         return self._evict(spare=-1) or (pinned and self._evict(spare=-1, pinned=True))
+
+    def leave_strangers(self, prompt: Tokens) -> None:
+        """Before an idle engine begins with a prompt: give up what was kept, never used again, and is no part of it.
+
+        With shared cells every row of every step to come would attend to it.
+        """
+        if not self._backend.shape.shares_cells or self._segment:
+            return
+        for sequence, used in list(self._cold.items()):
+            text = self._tree.text(sequence)
+            if not used and not self._pinned(sequence) and 2 * common_length(text, prompt) < len(text):
+                self._give_up(sequence)
 
     def pin(self, tokens: Sequence[int]) -> int:
         """Keep prefixes that begin with these tokens before others; return a name for `unpin`."""
@@ -248,7 +265,10 @@ class PrefixCache:
         victim = next((one for one in self._cold if one != spare and (pinned or not self._pinned(one))), None)
         if victim is None:
             return False
-        del self._cold[victim]
-        self.release(victim)
-        self.evicted += 1
+        self._give_up(victim)
         return True
+
+    def _give_up(self, sequence: int) -> None:
+        del self._cold[sequence]
+        self.release(sequence)
+        self.evicted += 1

@@ -171,6 +171,8 @@ class Scheduler:
             job = next((job for job in self._waiting.heads() if not self._admission.waits(job, self._live)), None)
             if job is None or not self._admission.has_room(job, self._live):
                 return
+            if not self._live:
+                self.cache.leave_strangers(job.all_tokens())
             opened = self.cache.open(job.all_tokens())
             if opened is None:
                 return
@@ -308,7 +310,9 @@ class Scheduler:
             kept = len(job.prompt) - 1 if job.keep == "prompt" else job.done if job.keep == "all" else 0
             length = min(kept, job.done, len(job.tokens))
             whole = length == kept or not self._segment
-            self.cache.retire(job.sequence, job.tokens[: length if whole else length // self._segment * self._segment])
+            if not whole:
+                length = length // self._segment * self._segment
+            self.cache.retire(job.sequence, job.tokens[:length], wanted=job.keep == "all")
         else:
             self._waiting.remove(job)
         job.sequence = -1
