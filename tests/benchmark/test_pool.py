@@ -85,6 +85,15 @@ def test_a_request_that_differs_is_another_one(database, other):
     assert len(inner.requests) == 2
 
 
+def test_drafting_makes_no_other_text(database):
+    """How many tokens are drafted decides how fast a text comes, as the width of a batch does."""
+    inner = a_model(["one"])
+    model = RecordedModel(inner, database, Meter())
+    model.complete_many([ASKED])
+    assert model.complete_many([replace(ASKED, lookup=16)])[0].text == "one"
+    assert len(inner.requests) == 1
+
+
 def test_another_model_has_its_own_replies(database):
     RecordedModel(a_model(["one"]), database, Meter()).complete_many([ASKED])
     (reply,) = RecordedModel(a_model(["two"], name="other"), database, Meter()).complete_many([ASKED])

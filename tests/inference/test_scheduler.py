@@ -329,3 +329,45 @@ def test_drafts_are_priced():
     job = toy_job(backend, b"one two one two " * 3, 30, lookup=6)
     run(backend, [job], 1, curve=dear)
     assert job.lookup.offered == 0
+
+
+def kept_prompts(prompts):
+    """Return what is reused of each prompt in turn, in one engine that is idle in between."""
+    backend = ToyBackend(toy_shape(cells=400, context=100))
+    scheduler = scheduler_over(backend, 2, most_cold_cells=300)
+    reused = []
+    for prompt in prompts:
+        before = scheduler.counts().reused
+        scheduler.submit(toy_job(backend, prompt, 3))
+        while scheduler.busy:
+            scheduler.step()
+        reused.append(scheduler.counts().reused - before)
+    return reused
+
+
+def test_stranger_to_a_prompt_leaves_an_idle_engine():
+    """With shared cells every row would attend to it; what was used again since is kept."""
+    a, b = b"a" * 50, b"b" * 50
+    assert kept_prompts([a, b, a]) == [0, 0, 0]
+    assert kept_prompts([a, a, b, a]) == [0, 49, 0, 49]
+    assert kept_prompts([a, a[:30] + b[:30], a]) == [0, 30, 49]
+
+
+def test_exact_mode_drafts_nothing():
+    """Rows of drafts are rounded otherwise, and whether they pay is a matter of time."""
+    backend = ToyBackend(toy_shape(sequences=1, rows=16), copies=True)
+    scheduler = Scheduler(backend, width=WidthPolicy(1), segment=16)
+    job = toy_job(backend, b"one two one two " * 3, 30, lookup=6)
+    scheduler.submit(job)
+    while scheduler.busy:
+        scheduler.step()
+    assert (job.lookup.offered, len(job.controller.out)) == (0, 30)
+
+
+def test_drafts_are_as_long_as_they_pay():
+    """Up to four rows cost as one, beyond they cost dearly: with one text three tokens are drafted."""
+    curve = CostCurve(rows=(1, 4, 5, 8), seconds=(1.0, 1.0, 9.0, 36.0))
+    backend = ToyBackend(copies=True)
+    run(backend, [toy_job(backend, b"one two one two " * 3, 40, lookup=8)], 1, curve=curve)
+    assert max(backend.batches[2:]) <= 4
+    assert len(backend.batches) < 30

@@ -104,6 +104,17 @@ def test_repair_sees_the_program_and_its_failure_first(ride):
     assert "f(1) returned 9, expected 1" in prompt
 
 
+def test_texts_that_copy_the_program_are_drafted_from_it(ride):
+    runtime = ride(Programmer())
+    repair(WRONG, runtime)
+    drafted = {
+        request.lookup > 0 for request in runtime.context.model.requests if "```python" in request.messages[1].content
+    }
+    asked = [request for request in runtime.context.model.requests if request.lookup]
+    assert drafted == {True, False}
+    assert len(asked) == 3
+
+
 def test_reply_without_code_costs_and_gives_nothing(ride):
     update = repair(WRONG, ride(lambda r: "I give up."))
     assert update["candidates"] == ()
