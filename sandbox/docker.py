@@ -246,6 +246,8 @@ class DockerBox:
         """Hang up and give the descriptor back."""
         self.kill()
         self._socket.close()
+        # It is the SDK's response that holds the descriptor, in a cycle that only the garbage collector opens.
+        self._stream._response.close()
         self._stream.close()
         self._engine.forget(self.id)
 
