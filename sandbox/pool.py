@@ -1,7 +1,6 @@
-"""Warm boxes, made ahead by one thread while the model generates.
+"""Warm boxes, made ahead by one or two threads while the model generates.
 
-One maker, since more of them make a small machine slower (measured); and bubblewrap boxes die with the thread that
-started them, so that thread has to live as long as the pool.
+They live as long as the pool, since bubblewrap boxes die with the thread that started them.
 
 Limits: boxes are never reused; a pool holds `size` idle ones beside those that were taken.
 """
