@@ -47,7 +47,7 @@ class BoxedSandbox:
             make: returns a new box for a language, whose runner has said hello.
             workers: programs that may run at the same time, and idle boxes to keep.
             notice: one line for people.
-            terms: what the back end asks of every program.
+            terms: what the back end asks of every program, and how it makes boxes.
             on_close: called once all boxes are dead.
         """
         self.name = name
@@ -57,7 +57,7 @@ class BoxedSandbox:
         """What the self-test proved in a real box; empty when there was none."""
         self._make = make
         self._terms = terms
-        self._pools = {PYTHON.name: Pool(lambda: make(PYTHON), workers)}
+        self._pools = {PYTHON.name: Pool(lambda: make(PYTHON), workers, terms.makers)}
         self._lock = threading.Lock()
         self._parser: Parser | None = None
         self._slots = threading.Semaphore(workers)
@@ -146,7 +146,7 @@ class BoxedSandbox:
     def _pool(self, language: Language) -> Pool:
         with self._lock:
             if language.name not in self._pools:
-                self._pools[language.name] = Pool(lambda: self._make(language), self.workers)
+                self._pools[language.name] = Pool(lambda: self._make(language), self.workers, self._terms.makers)
             return self._pools[language.name]
 
     def _without_a_box(self, program: Program, asked: Questions, cancelled: Callable[[], bool]) -> Execution | None:

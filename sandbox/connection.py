@@ -8,16 +8,31 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections.abc import Mapping
 from functools import partial
 
 import docker
 from docker.errors import DockerException
+from docker.transport.unixconn import UnixHTTPAdapter, UnixHTTPConnectionPool
 from requests.exceptions import RequestException
 
 from sandbox.base import SandboxUnavailableError
 
 _DEFAULT = "unix:///var/run/docker.sock"
 _START_ONE = "start one (`sudo sh deploy/docker-engine.sh` on a bare Debian), or set DOCKER_HOST to its socket"
+
+
+class _KeepAlive(UnixHTTPAdapter):
+    """One connection for all calls, and one of its own for each attachment.
+
+    The SDK's adapter keeps a pool for each address that was ever called, and the address of each container is another.
+    """
+
+    def get_connection(self, url: str | bytes, proxies: Mapping[str, str] | None = None) -> UnixHTTPConnectionPool:
+        """Return the pool for an address."""
+        if "/attach" in str(url):
+            return UnixHTTPConnectionPool(str(url), self.socket_path, self.timeout, maxsize=1)
+        return super().get_connection(_DEFAULT, proxies)
 
 
 def connect(timeout_s: int) -> docker.DockerClient:
@@ -29,11 +44,13 @@ def connect(timeout_s: int) -> docker.DockerClient:
     Raises:
         SandboxUnavailableError: no engine answers on a local socket.
     """
-    _knock(_socket_path())
+    path = _socket_path()
+    _knock(path)
     try:
         client = docker.from_env(timeout=timeout_s)
     except (DockerException, RequestException) as error:
         raise unavailable(error) from error
+    client.api.mount("http+docker://", _KeepAlive(f"http+unix://{path}", timeout_s))
     # A local socket has no proxy, and looking for one in the environment costs a millisecond per call.
     client.api.trust_env = False
     # The SDK attaches without its own timeout: a frozen engine would hang the caller for ever.

@@ -1,7 +1,6 @@
-"""Warm boxes, made ahead by one thread while the model generates.
+"""Warm boxes, made ahead by one or two threads while the model generates.
 
-One maker, since more of them make a small machine slower (measured); and bubblewrap boxes die with the thread that
-started them, so that thread has to live as long as the pool.
+They live as long as the pool, since bubblewrap boxes die with the thread that started them.
 
 Limits: boxes are never reused; a pool holds `size` idle ones beside those that were taken.
 """
@@ -22,12 +21,13 @@ _LONGEST_MAKE_S = 60.0
 class Pool:
     """A queue of idle boxes and the thread that fills it."""
 
-    def __init__(self, make: Callable[[], Box], size: int) -> None:
+    def __init__(self, make: Callable[[], Box], size: int, makers: int = 1) -> None:
         """Start to fill.
 
         Args:
-            make: returns a box that has said hello, or raises SandboxUnavailableError.
+            make: returns a box that has said hello, or raises SandboxUnavailableError; called from several threads.
             size: idle boxes to keep.
+            makers: how many boxes are made at the same time.
         """
         self._make = make
         self._size = size
@@ -35,8 +35,10 @@ class Pool:
         self._changed = threading.Condition()
         self._failure: SandboxUnavailableError | None = None
         self._closed = False
-        self._maker = threading.Thread(target=self._fill, name="sandbox-maker", daemon=True)
-        self._maker.start()
+        self._making = 0
+        self._makers = [threading.Thread(target=self._fill, name="sandbox-maker", daemon=True) for _ in range(makers)]
+        for maker in self._makers:
+            maker.start()
 
     def take(self, cancelled: Callable[[], bool]) -> Box:
         """Return a living box, waiting for one if need be; the caller closes it.
@@ -58,7 +60,7 @@ class Pool:
                     raise SandboxUnavailableError(str(self._failure)) from self._failure
                 if cancelled():
                     raise CancelledError
-                if not self._maker.is_alive():
+                if not any(maker.is_alive() for maker in self._makers):
                     raise SandboxUnavailableError("what makes the boxes has broken down: open a new sandbox")
                 self._changed.wait(_POLL_S)
 
@@ -75,7 +77,8 @@ class Pool:
             idle, self._idle = self._idle, deque()
         for box in idle:
             box.close()
-        self._maker.join(_LONGEST_MAKE_S)
+        for maker in self._makers:
+            maker.join(_LONGEST_MAKE_S)
 
     def _next_alive(self) -> Box | None:
         while self._idle:
@@ -86,7 +89,7 @@ class Pool:
         return None
 
     def _wants_more(self) -> bool:
-        return self._closed or (self._failure is None and len(self._idle) < self._size)
+        return self._closed or (self._failure is None and len(self._idle) + self._making < self._size)
 
     def _fill(self) -> None:
         while True:
@@ -94,19 +97,21 @@ class Pool:
                 self._changed.wait_for(self._wants_more)
                 if self._closed:
                     return
+                self._making += 1
+            box = None
             try:
                 box = self._make()
             except SandboxUnavailableError as error:
-                with self._changed:
-                    self._failure = error
-                    self._changed.notify_all()
-                continue
-            self._add(box)
+                self._failure = error
+            finally:
+                self._made(box)
 
-    def _add(self, box: Box) -> None:
+    def _made(self, box: Box | None) -> None:
         with self._changed:
-            if not self._closed:
+            self._making -= 1
+            if box and not self._closed:
                 self._idle.append(box)
-                self._changed.notify_all()
-                return
-        box.close()
+                box = None
+            self._changed.notify_all()
+        if box:
+            box.close()

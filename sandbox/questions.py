@@ -26,12 +26,14 @@ _PARSING = Limits(cpu_s=3.0, memory_mb=512, output_bytes=0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What one back end asks of every program beside the caller's limits."""
+    """What one back end asks of every program beside the caller's limits, and how it makes boxes."""
 
     rlimits: dict[str, int] = field(default_factory=dict)
     """Resource limits beside the common ones, by the name after `RLIMIT_`."""
     nice: int = 0
     """Priority below the runner's; only for boxes in whose cgroup it counts among themselves alone."""
+    makers: int = 1
+    """Boxes of one language that are made at the same time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

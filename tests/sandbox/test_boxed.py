@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -97,3 +98,28 @@ def test_sets_of_texts_come_in_one_order(sandbox):
     program = stdio("print({'a', 'b', 'c', 'd', 'e', 'f'}, hash('a'))")
     outputs = {sandbox.run(program, [""])[0].output for _ in range(3)}
     assert len(outputs) == 1
+
+
+def held():
+    """Descriptors, threads and child processes of this process."""
+    children = [path.read_text().split() for path in Path("/proc/self/task").glob("*/children")]
+    return len(list(Path("/proc/self/fd").iterdir())), threading.active_count(), sum(map(len, children))
+
+
+def settled(wanted=None):
+    """Return what is held once it stays the same for a second, or has become what is wanted."""
+    deadline = time.monotonic() + 60
+    seen = [held()]
+    while seen[-1] != wanted and (wanted is not None or len(seen) < 11 or len(set(seen[-11:])) > 1):
+        assert time.monotonic() < deadline, (seen[-1], wanted)
+        time.sleep(0.1)
+        seen.append(held())
+    return seen[-1]
+
+
+def test_many_candidates_leave_nothing(sandbox):
+    sandbox.run(ECHO, ["a"])
+    before = settled()
+    for number in range(20):
+        sandbox.run(stdio(f"print(input())  # {number}"), ["a"])
+    settled(before)

@@ -154,6 +154,31 @@ def test_the_pool_fills_ahead_and_empties_at_the_end(box_of):
         pool.take(lambda: False)
 
 
+def test_makers_work_side_by_side_and_make_no_box_too_many(box_of):
+    made = []
+    both = threading.Barrier(2, timeout=30)
+
+    def make():
+        box = box_of(honest)
+        made.append(box)
+        # Passed only when a second box is made at the same time.
+        if len(made) <= 2:
+            both.wait()
+        return box
+
+    pool = Pool(make, 2, makers=2)
+    taken = {pool.take(lambda: False) for _ in range(2)}
+    assert len(taken) == 2
+    deadline = time.monotonic() + 10
+    while len(made) < 4:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    time.sleep(0.2)
+    assert len(made) == 4
+    pool.close()
+    assert {box.closed for box in made if box not in taken} == {True}
+
+
 def test_a_box_that_died_waiting_is_never_handed_out(box_of):
     made = []
 
