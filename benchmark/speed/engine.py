@@ -19,7 +19,7 @@ from benchmark.provenance import code_digest, commit, cores
 from benchmark.speed.drafts import Drafts
 from benchmark.speed.goals import goals
 from benchmark.speed.opened import ALONE, BENCH, ONE_REQUEST, PARALLEL, SEQUENTIAL, PlanShape, Task, Workload
-from benchmark.speed.parts import part_table, row_parts, step_parts
+from benchmark.speed.parts import grammar_parts, part_table, step_parts
 from benchmark.speed.plans import Plans
 from benchmark.speed.random_model import SIZES, copying, endless, random_model
 from benchmark.speed.results import Log, ratio_table, ratios, speed_table, write_json
@@ -239,7 +239,7 @@ def _parts(task: Task) -> str:
     return part_table(
         [
             *step_parts(task.path, task.most, prompt=task.prompt_tokens, steps=_PARTS_STEPS),
-            *row_parts(task.path, repeats=400),
+            *grammar_parts(task.path, repeats=400),
         ]
     )
 
