@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from benchmark.speed.programs import Device
 from inference.backend import Batch, Sampling
 from inference.base import ModelError
 from inference.llama import Layout, LlamaContext, load_library
@@ -116,13 +117,20 @@ class Bare:
 class Sequential:
     """llama-cpp-python's `Llama`."""
 
-    def __init__(self, path: Path, *, context: int, threads: int) -> None:
-        """Load the model."""
+    def __init__(self, path: Path, *, context: int, device: Device) -> None:
+        """Load the model, with flash attention where our engine has it."""
         load_library()
         from llama_cpp import Llama
 
         self._llama: Any = Llama(
-            str(path), n_ctx=context, n_batch=512, n_threads=threads, n_threads_batch=threads, verbose=False
+            str(path),
+            n_ctx=context,
+            n_batch=512,
+            n_threads=device.threads,
+            n_threads_batch=device.threads,
+            n_gpu_layers=device.gpu_layers,
+            flash_attn=device.on_gpu,
+            verbose=False,
         )
 
     def run(self, prompts: Sequence[Sequence[int]], tokens: int) -> Iterator[int]:

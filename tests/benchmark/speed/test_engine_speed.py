@@ -16,7 +16,7 @@ from benchmark.speed import engine, gpu, random_model
 from benchmark.speed.mixed_weights import mixture, random_rows
 from benchmark.speed.opened import ALONE, PEERS, SEQUENTIAL, distinct_tokens, filler
 from benchmark.speed.peers import Bare
-from benchmark.speed.programs import MissingPeerError, batched_bench, server
+from benchmark.speed.programs import Device, MissingPeerError, batched_bench, server
 from benchmark.speed.random_model import CYCLE, Size
 from inference.backend import Sampling
 from inference.base import Message, Request
@@ -220,10 +220,10 @@ def test_program_that_refuses_a_model_says_so(tmp_path, built):
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"GGUF" + bytes(64))
     with pytest.raises(MissingPeerError, match="llama-batched-bench fails"):
-        batched_bench(broken, [1], (8, 4), unified=True, threads=1)
+        batched_bench(broken, [1], (8, 4), unified=True, device=Device(threads=1))
     with (
         pytest.raises(MissingPeerError, match="llama-server does not start"),
-        server(broken, slots=1, context=256, unified=True, threads=1),
+        server(broken, slots=1, context=256, unified=True, device=Device(threads=1)),
     ):
         pass
 
