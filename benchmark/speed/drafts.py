@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
 
-from benchmark.speed.opened import SETTINGS, SPARE, WORDS, Skip, Task, timed
+from benchmark.speed.opened import SETTINGS, SPARE, WORDS, Skip, Task, open_engine, timed
 from benchmark.speed.random_model import CYCLE
 from benchmark.speed.results import OURS, Reading
 from inference.base import Message, Request
@@ -43,8 +43,7 @@ class Drafts:
         task = self._task
         path = task.path if self._altered is None else task.copying
         context = task.prompt_tokens + task.new_tokens + SPARE
-        opened = GgufModel(path or task.path, context_tokens=context, gpu_layers=0, threads=task.threads, width=0)
-        return self._stack.enter_context(closing(opened))
+        return self._stack.enter_context(closing(open_engine(path or task.path, task.device, context, 0)))
 
     def round(self, turn: int, skip: Skip) -> Iterator[Reading]:
         """Yield the readings of a round."""
@@ -65,7 +64,7 @@ class Drafts:
                 workload=self.name,
                 peer=peer,
                 k=_DRAFTED_TEXTS,
-                seconds=taken.seconds(self._task.threads),
+                seconds=taken.seconds(self._task.device),
                 tokens=_DRAFTED_TEXTS * self._task.new_tokens,
                 equal=equal,
             )

@@ -17,10 +17,11 @@ from pathlib import Path
 
 from benchmark.provenance import code_digest, commit, cores
 from benchmark.speed.drafts import Drafts
-from benchmark.speed.goals import goals
+from benchmark.speed.goals import Goals, goals
 from benchmark.speed.opened import ALONE, BENCH, ONE_REQUEST, PARALLEL, SEQUENTIAL, PlanShape, Task, Workload
-from benchmark.speed.parts import part_table, row_parts, step_parts
+from benchmark.speed.parts import grammar_parts, part_table, step_parts
 from benchmark.speed.plans import Plans
+from benchmark.speed.programs import Device
 from benchmark.speed.random_model import SIZES, copying, endless, random_model
 from benchmark.speed.results import Log, ratio_table, ratios, speed_table, write_json
 from benchmark.speed.samples import Samples
@@ -57,6 +58,7 @@ examples
   make bench ARGS="--model mid --rounds 5"                          311 M parameters; about 10 minutes a round
   make bench ARGS="--model mid --threads 2 --widths 1,16 --workloads samples"    wall time at two threads
   make bench ARGS="--model mid --rounds 5 --minutes 8"              end after 8 minutes; again to go on
+  make bench ARGS="--model qwen3-14b --gpu-layers -1 --threads 4"   the same table on a GPU (make CUDA=1 setup before)
 
 Every reading is on the disk before the next begins. The same command goes on where the last one stopped, Ctrl-C
 included, and --rounds 7 after --rounds 5 adds two. Readings of other code or other settings are kept and not mixed in.
@@ -68,7 +70,7 @@ def measure(task: Task, workload: Workload, log: Log, *, rounds: int, until: flo
 
     Returns whether all rounds were made.
     """
-    unit = "CPU s" if task.threads == 1 else "s"
+    unit = "s" if _by_wall(task.device) else "CPU s"
     for turn in range(1, rounds + 1):
         before = set(workload.missing)
         made = {(one.workload, one.peer, one.k) for one in log.readings if one.round == turn}
@@ -84,9 +86,9 @@ def measure(task: Task, workload: Workload, log: Log, *, rounds: int, until: flo
     return True
 
 
-def report(log: Log, missing: dict[str, str], model: str, threads: int) -> str:
+def report(log: Log, missing: dict[str, str], aims: Goals) -> str:
     """Return the tables of what was read."""
-    found = ratios(log.readings, goals(model, threads))
+    found = ratios(log.readings, aims)
     text = f"{ratio_table(found)}\n{speed_table(log.readings)}" if log.readings else ""
     drafted = [one for one in log.readings if one.equal >= 0 and one.peer == "engine"]
     for name in sorted({one.workload for one in drafted}):
@@ -114,12 +116,12 @@ def _task(options: argparse.Namespace) -> Task:
         path = endless(options.folder, _EMBEDDED)
     else:
         path = random_model(options.folder, options.model) if named else Path(options.model)
-    drafts = named and "drafts" in options.workloads
+    drafts = named and not SIZES[options.model].mixed and "drafts" in options.workloads
     return Task(
         path=path,
         copying=random_model(options.folder, copying(options.model)) if drafts else None,
         widths=options.widths,
-        threads=options.threads,
+        device=Device(threads=options.threads, gpu_layers=options.gpu_layers),
         prompt_tokens=options.prompt_tokens,
         new_tokens=options.new_tokens,
         plans=options.plans,
@@ -133,8 +135,9 @@ def _setup(task: Task, options: argparse.Namespace) -> dict[str, object]:
     """Return what readings must have in common to be set side by side."""
     return {
         "model": options.model,
-        "threads": task.threads,
-        "unit": "CPU seconds" if task.threads == 1 else "wall seconds",
+        "threads": task.device.threads,
+        "gpu_layers": task.device.gpu_layers,
+        "unit": "wall seconds" if _by_wall(task.device) else "CPU seconds",
         "prompt_tokens": task.prompt_tokens,
         "new_tokens": task.new_tokens,
         "plan_tokens": task.plan_tokens,
@@ -144,6 +147,10 @@ def _setup(task: Task, options: argparse.Namespace) -> dict[str, object]:
         "build": LlamaContext.build(),
         "machine": f"{platform.machine()}, {cores()} cores",
     }
+
+
+def _by_wall(device: Device) -> bool:
+    return device.threads > 1 or device.on_gpu
 
 
 def _tell(line: str) -> None:
@@ -191,6 +198,7 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     add("--rounds", type=int, default=5, help="in all, those of earlier runs included")
     add("--minutes", type=float, default=1e6, help="begin nothing after so many minutes; the same command goes on")
     add("--threads", type=int, default=1, help="1 measures CPU seconds, more measure wall time")
+    add("--gpu-layers", type=int, default=0, help="layers on a GPU, -1 for all; measures wall time")
     add("--prompt-tokens", type=int, default=400)
     add("--new-tokens", type=int, default=128)
     add("--plans", type=_plans, default=_plans("8x400+60,16x1200+60"), help="plans x shared + own prompt tokens")
@@ -210,7 +218,9 @@ def main(given: Sequence[str] | None = None) -> int:
     until = time.monotonic() + 60 * options.minutes
     task = _task(options)
     setup = _setup(task, options)
-    stem = options.folder / f"engine-{Path(options.model).stem}-{task.threads}"
+    place = "-gpu" if task.device.on_gpu else ""
+    stem = options.folder / f"engine-{Path(options.model).stem}-{task.device.threads}{place}"
+    aims = {} if task.device.on_gpu else goals(options.model, task.device.threads)
     log = Log(stem.with_suffix(".jsonl"), setup, fresh=options.fresh)
     try:
         for workload in _workloads(task, options.workloads):
@@ -226,10 +236,9 @@ def main(given: Sequence[str] | None = None) -> int:
         _tell(str(error))
         code = 1
     sys.stdout.write(f"{task.path.name}: {setup['unit']}, commit {commit()}, {setup['machine']}\n\n")
-    sys.stdout.write(report(log, missing, options.model, task.threads))
-    found = ratios(log.readings, goals(options.model, task.threads))
-    write_json(options.json or stem.with_suffix(".json"), setup, found, log)
-    if "parts" in options.workloads and not code and task.threads == 1:
+    sys.stdout.write(report(log, missing, aims))
+    write_json(options.json or stem.with_suffix(".json"), setup, ratios(log.readings, aims), log)
+    if "parts" in options.workloads and not code and not _by_wall(task.device):
         sys.stdout.write(f"\n{_parts(task)}")
     return code
 
@@ -239,7 +248,7 @@ def _parts(task: Task) -> str:
     return part_table(
         [
             *step_parts(task.path, task.most, prompt=task.prompt_tokens, steps=_PARTS_STEPS),
-            *row_parts(task.path, repeats=400),
+            *grammar_parts(task.path, repeats=400),
         ]
     )
 

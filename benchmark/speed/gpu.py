@@ -1,8 +1,8 @@
 """Speed on a GPU: tokens per second by width, the share of the memory's bandwidth, and where sampling runs.
 
 At one text a step reads every weight once, so that bandwidth over bytes is the most steps a second that are possible.
-`decoding alone` is the same batches without anything else; with sampling on the host its logits are fetched and drawn
-from by llama.cpp's chains; with sampling on the device llama.cpp runs the same chains there and hands back tokens.
+`decoding alone` is the same batches without anything else; with sampling on the host llama.cpp's chains draw from rows
+that were fetched; with sampling on the device it runs the same chains there and hands back tokens.
 
 Limits: the bytes of the cache are counted at half the text's length. Bandwidth comes from NVML (memory clock and bus
 width) or from --bandwidth; without either, no share is given.

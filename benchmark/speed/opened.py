@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from benchmark.speed.peers import Bare, Sequential
-from benchmark.speed.programs import Server, Spent, server
+from benchmark.speed.programs import Device, Server, Spent, server
 from benchmark.speed.results import Reading
 from inference.base import Message, Request
 from inference.gguf import GgufModel
@@ -53,7 +53,7 @@ class Task:
     copying: Path | None
     """A model of the same size that copies its prompt, if there is one."""
     widths: tuple[int, ...]
-    threads: int
+    device: Device
     prompt_tokens: int
     new_tokens: int
     plans: tuple[PlanShape, ...]
@@ -96,6 +96,11 @@ def timed(act: Callable[[], object]) -> Spent:
     return Spent(cpu=time.process_time() - cpu, wall=time.perf_counter() - wall)
 
 
+def open_engine(path: Path, device: Device, context: int, width: Width | int) -> GgufModel:
+    """Return our engine."""
+    return GgufModel(path, context_tokens=context, gpu_layers=device.gpu_layers, threads=device.threads, width=width)
+
+
 def filler(count: Callable[[str], int], tokens: int, name: str) -> str:
     """Return a text that begins with a name and makes `count` say at least so many tokens, and hardly more."""
     text = name + WORDS * (1 + 4 * tokens // len(WORDS))
@@ -135,20 +140,21 @@ class Opened:
     def engine(self) -> GgufModel:
         """Our engine."""
         task, width = self._task, self._width
-        opened = GgufModel(task.path, context_tokens=self._context, gpu_layers=0, threads=task.threads, width=width)
-        return self._stack.enter_context(closing(opened))
+        return self._stack.enter_context(closing(open_engine(task.path, task.device, self._context, width)))
 
     @cached_property
     def bare(self) -> Bare:
         """Decoding without anything around it, in the same cache."""
-        bare = Bare(self._task.path, layout=self.engine.layout, threads=self._task.threads)
+        device = self._task.device
+        bare = Bare(self._task.path, layout=self.engine.layout, threads=device.threads, gpu_layers=device.gpu_layers)
         return self._stack.enter_context(closing(bare))
 
     @cached_property
     def sequential(self) -> Sequential:
         """llama-cpp-python's own class."""
-        opened = Sequential(self._task.path, context=self._context, threads=self._task.threads)
-        return self._stack.enter_context(closing(opened))
+        return self._stack.enter_context(
+            closing(Sequential(self._task.path, context=self._context, device=self._task.device))
+        )
 
     @cached_property
     def unified(self) -> bool:
@@ -176,5 +182,5 @@ class Opened:
     def _serve(self, *, unified: bool) -> Server:
         task, slots = self._task, self._texts
         return self._stack.enter_context(
-            server(task.path, slots=slots, context=self._context, unified=unified, threads=task.threads)
+            server(task.path, slots=slots, context=self._context, unified=unified, device=task.device)
         )

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from statistics import median, quantiles
+from typing import Any
 
 import numpy as np
 
@@ -25,14 +26,12 @@ from inference.gguf_file import read_header
 from inference.job import Job
 from inference.layout import Width, layout_for
 from inference.llama import Layout, LlamaContext
-from inference.outputs import Outputs, Row
 from inference.prefix_tree import as_tokens
 from inference.scheduler import Scheduler
 from inference.width import WidthPolicy
 
 _ROWS = 512
 _SPARE = 32
-_SAMPLING = Sampling(temperature=0.8, top_k=40, top_p=0.95, min_p=0.05)
 _GRAMMAR = "root ::= [^\\x00]*"
 _US = 1e6
 
@@ -78,15 +77,15 @@ class _TimedContext(LlamaContext):
 
 
 class _TimedSampler:
-    """A sampler whose draws are timed."""
+    """A sampler whose draws are timed, whatever they are drawn from."""
 
     def __init__(self, sampler: Sampler, clock: _Clock) -> None:
         self._sampler = sampler
         self._clock = clock
 
-    def draw(self, outputs: Outputs, at: int) -> int:
+    def draw(self, *place: Any) -> int:
         with self._clock.part("sampling"):
-            return self._sampler.draw(outputs, at)
+            return self._sampler.draw(*place)
 
     def close(self) -> None:
         self._sampler.close()
@@ -99,9 +98,9 @@ class _TimedSignals(Signals):
         super().__init__()
         self._clock = clock
 
-    def add(self, outputs: Outputs, at: int, token: int, hidden: Row | None = None) -> None:
+    def add(self, *place: Any) -> None:
         with self._clock.part("signals"):
-            super().add(outputs, at, token, hidden)
+            super().add(*place)
 
 
 def step_parts(path: Path, k: int, *, prompt: int, steps: int) -> list[Part]:
@@ -140,40 +139,27 @@ def _parts(scheduler: Scheduler, clock: _Clock, k: int) -> list[Part]:
 
 
 def _job(context: _TimedContext, clock: _Clock, *, prompt: int, steps: int, seed: int) -> Job:
-    sampler = _TimedSampler(context.sampler(Sampling(temperature=0.8, top_k=40, top_p=0.95, seed=seed)), clock)
+    sampler = _TimedSampler(
+        context.sampler(Sampling(temperature=0.8, top_k=40, top_p=0.95, min_p=0.05, seed=seed)), clock
+    )
     terms = Terms(max_tokens=steps)
     writer = Writer(context, sampler, ThinkingBudget(None, Thinking(), opened=False), terms, _TimedSignals(clock))
     tokens = as_tokens([97 + at % 26 for at in range(prompt)])
     return Job(prompt=tokens, controller=writer, most_tokens=prompt + steps)
 
 
-def row_parts(path: Path, repeats: int) -> list[Part]:
-    """Return what one draw and one grammar check cost on rows of the model."""
-    layout = Layout(sequences=1, cells=512, rows=128, outputs=1, unified=True)
-    context = LlamaContext(path, layout=layout, gpu_layers=0, threads=1)
-    try:
-        rows = [_row(context, at) for at in range(8)]
-        turns = [rows[at % len(rows)] for at in range(repeats)]
-        with closing(context.sampler(_SAMPLING)) as sampler:
-            draws = [_timed(partial(sampler.draw, Outputs(row[None]), 0)) for row in turns]
-            tokens = [sampler.draw(Outputs(row[None]), 0) for row in turns]
+def grammar_parts(path: Path, repeats: int) -> list[Part]:
+    """Return what a grammar's checks cost with the model's vocabulary."""
+    layout = Layout(sequences=1, cells=256, rows=64, outputs=1, unified=True)
+    with closing(LlamaContext(path, layout=layout, gpu_layers=0, threads=1)) as context:
+        row = np.random.default_rng(0).standard_normal(context.shape.vocabulary, np.float32)
         with closing(context.grammar(_GRAMMAR)) as grammar:
-            checks = [_timed(partial(_check, grammar, token)) for token in tokens]
-            masks = [_timed(partial(grammar.masked, rows[0])) for _ in range(5)]
-    finally:
-        context.close()
+            checks = [_timed(partial(_check, grammar, 97 + at % 26)) for at in range(repeats)]
+            masks = [_timed(partial(grammar.masked, row)) for _ in range(5)]
     return [
-        Part(name=f"drawing a token of {rows[0].size}", values=tuple(draws), goal=100),
         Part(name="grammar, a token that it allows", values=tuple(checks), goal=50),
         Part(name="grammar, a row after a refusal", values=tuple(masks)),
     ]
-
-
-def _row(context: LlamaContext, at: int) -> Row:
-    batch = Batch(1)
-    batch.add(0, at, [97 + at], 1)
-    context.decode(batch)
-    return np.array(context.outputs().logits[0])
 
 
 def _check(grammar: Grammar, token: int) -> None:

@@ -8,55 +8,58 @@ which LangChain's ChatLlamaCpp wraps.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from benchmark.speed.programs import Device
 from inference.backend import Batch, Sampling
 from inference.base import ModelError
 from inference.llama import Layout, LlamaContext, load_library
-from inference.llama_sampling import LlamaSampler
 
 DrawnAt = Literal["nowhere", "host", "device"]
 """Where a token is drawn from each row."""
 
 
 class _DrawingContext(LlamaContext):
-    """A context that can draw on the device: llama.cpp runs a chain as a part of the graph."""
+    """A context from which llama.cpp draws by its own chains, on the host or as a part of the graph."""
 
     def __init__(self, path: Path, *, layout: Layout, gpu_layers: int, threads: int) -> None:
-        """Load the model; nothing is drawn on the device yet."""
+        """Load the model; nothing is drawn yet."""
         self._chains: list[Any] = []
         super().__init__(path, layout=layout, gpu_layers=gpu_layers, threads=threads)
 
-    def attach(self, sequence: int, sampling: Sampling | None) -> None:
-        """Give a sequence a chain, or take it away."""
+    def draw_on_host(self, sequences: int, sampling: Sampling) -> Callable[[int], int]:
+        """Return what draws from a row by the chain of the sequence of that number."""
+        chains = [self._chain(sampling, sequence) for sequence in range(sequences)]
+        return lambda row: int(self._lib.llama_sampler_sample(chains[row], self._context, row))
+
+    def draw_on_device(self, sequences: int, sampling: Sampling) -> Callable[[int], int]:
+        """Give each sequence a chain and return what tells the token that was drawn from a row."""
+        for sequence in range(sequences):
+            if not self._lib.llama_set_sampler(self._context, sequence, self._chain(sampling, sequence)):
+                raise ModelError("llama.cpp cannot draw on this device: leave that out")
+        return lambda row: int(self._lib.llama_get_sampled_token_ith(self._context, row))
+
+    def draw_nothing(self) -> None:
+        """Take all chains away."""
+        for sequence in range(self.shape.sequences if self._chains else 0):
+            self._lib.llama_set_sampler(self._context, sequence, None)
+        while self._chains:
+            self._lib.llama_sampler_free(self._chains.pop())
+
+    def _chain(self, sampling: Sampling, seed: int) -> Any:
         lib = self._lib
-        if sampling is None:
-            lib.llama_set_sampler(self._context, sequence, None)
-            return
         chain = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
         for part in (
             lib.llama_sampler_init_top_k(sampling.top_k),
             lib.llama_sampler_init_top_p(sampling.top_p, 1),
             lib.llama_sampler_init_min_p(sampling.min_p, 1),
             lib.llama_sampler_init_temp(sampling.temperature),
-            lib.llama_sampler_init_dist(sequence),
+            lib.llama_sampler_init_dist(seed),
         ):
             lib.llama_sampler_chain_add(chain, part)
         self._chains.append(chain)
-        if not lib.llama_set_sampler(self._context, sequence, chain):
-            raise ModelError("llama.cpp cannot draw on this device: leave that out")
-
-    def drawn(self, row: int) -> int:
-        """Return the token that was drawn from a wanted row."""
-        return int(self._lib.llama_get_sampled_token_ith(self._context, row))
-
-    def close(self) -> None:
-        """Free everything; chains after the context that uses them."""
-        super().close()
-        while self._chains:
-            self._lib.llama_sampler_free(self._chains.pop())
+        return chain
 
 
 class Bare:
@@ -66,8 +69,8 @@ class Bare:
         """Load the model."""
         self._context = _DrawingContext(path, layout=layout, gpu_layers=gpu_layers, threads=threads)
         self._batch = Batch(layout.rows)
-        self._attached: set[int] = set()
-        self._samplers: list[LlamaSampler] = []
+        self.drawn: list[int] = []
+        """The tokens that were drawn last."""
 
     def run(
         self,
@@ -82,7 +85,7 @@ class Bare:
         Nothing that is drawn is fed, so that the batches are the same wherever it is done.
         """
         context, batch = self._context, self._batch
-        draw = self._drawing(width, drawn, sampling)
+        draw = self._drawing(drawn, width, sampling)
         for at in range(0, len(prompt), context.shape.rows):
             batch.clear()
             batch.add(0, at, list(prompt[at : at + context.shape.rows]), 1)
@@ -94,42 +97,40 @@ class Bare:
             for sequence in range(width):
                 batch.add(sequence, len(prompt) + step, [(step * 31 + sequence) % 256], 1)
             context.decode(batch)
-            for row in range(width):
-                draw(row)
+            if draw is not None:
+                self.drawn = [draw(row) for row in range(width)]
         for sequence in range(width):
             context.trim(sequence, 0)
+        context.draw_nothing()
+
+    def _drawing(self, drawn: DrawnAt, width: int, sampling: Sampling) -> Callable[[int], int] | None:
+        if drawn == "nowhere":
+            return None
+        make = self._context.draw_on_host if drawn == "host" else self._context.draw_on_device
+        return make(width, sampling)
 
     def close(self) -> None:
         """Free everything."""
-        self._drawing(0, "nowhere", Sampling())
         self._context.close()
-
-    def _drawing(self, width: int, drawn: DrawnAt, sampling: Sampling) -> Callable[[int], object]:
-        context = self._context
-        wanted = set(range(width)) if drawn == "device" else set()
-        for sequence in self._attached ^ wanted:
-            context.attach(sequence, sampling if sequence in wanted else None)
-        self._attached = wanted
-        while self._samplers:
-            self._samplers.pop().close()
-        if drawn == "device":
-            return context.drawn
-        if drawn == "host":
-            self._samplers = [context.sampler(replace(sampling, seed=row)) for row in range(width)]
-            return lambda row: self._samplers[row].draw(context.outputs(), row)
-        return lambda row: None
 
 
 class Sequential:
     """llama-cpp-python's `Llama`."""
 
-    def __init__(self, path: Path, *, context: int, threads: int) -> None:
-        """Load the model."""
+    def __init__(self, path: Path, *, context: int, device: Device) -> None:
+        """Load the model, with flash attention where our engine has it."""
         load_library()
         from llama_cpp import Llama
 
         self._llama: Any = Llama(
-            str(path), n_ctx=context, n_batch=512, n_threads=threads, n_threads_batch=threads, verbose=False
+            str(path),
+            n_ctx=context,
+            n_batch=512,
+            n_threads=device.threads,
+            n_threads_batch=device.threads,
+            n_gpu_layers=device.gpu_layers,
+            flash_attn=device.on_gpu,
+            verbose=False,
         )
 
     def run(self, prompts: Sequence[Sequence[int]], tokens: int) -> Iterator[int]:

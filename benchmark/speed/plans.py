@@ -63,7 +63,7 @@ class Plans:
             workload=self.name,
             peer=peer,
             k=self._shape.plans,
-            seconds=served.spent.seconds(self._task.threads),
+            seconds=served.spent.seconds(self._task.device),
             tokens=self._shape.plans * self._task.plan_tokens,
             evaluated=served.evaluated,
             least=least,

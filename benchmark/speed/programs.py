@@ -34,15 +34,36 @@ class MissingPeerError(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """What a program computes with."""
+
+    threads: int
+    gpu_layers: int = 0
+    """-1: all."""
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether any layer is on a GPU."""
+        return self.gpu_layers != 0
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The options that llama.cpp's programs share; flash attention as our engine has it."""
+        layers = "999" if self.gpu_layers < 0 else str(self.gpu_layers)
+        flash = "auto" if self.on_gpu else "off"
+        return ("-ngl", layers, "-fa", flash, "-t", str(self.threads), "-tb", str(self.threads))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
     """What an act took of its process."""
 
     cpu: float
     wall: float
 
-    def seconds(self, threads: int) -> float:
-        """Return CPU seconds at one thread and wall seconds at more."""
-        return self.cpu if threads == 1 else self.wall
+    def seconds(self, device: Device) -> float:
+        """Return CPU seconds at one thread, and wall seconds at more and on a GPU."""
+        return self.cpu if device.threads == 1 and not device.on_gpu else self.wall
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +99,7 @@ def _environment() -> dict[str, str]:
 
 
 def batched_bench(
-    path: Path, widths: Sequence[int], lengths: tuple[int, int], *, unified: bool, threads: int
+    path: Path, widths: Sequence[int], lengths: tuple[int, int], *, unified: bool, device: Device
 ) -> dict[int, Spent]:
     """Run llama-batched-bench once over all widths; return what each took.
 
@@ -90,7 +111,7 @@ def batched_bench(
         lengths: tokens of the prompt and of each text. The first token of a text is drawn from the prompt's last row,
             so one step less is decoded than tokens are written.
         unified: whether all sequences share one cache.
-        threads: threads of prompt and decoding.
+        device: threads and layers on the GPU.
 
     Raises:
         MissingPeerError: it is not built, or it fails.
@@ -101,8 +122,7 @@ def batched_bench(
     command = [
         *(str(program("llama-batched-bench")), "-m", str(path), "-pps", "-kvu" if unified else "-no-kvu"),
         *("-npp", str(prompt), "-ntg", str(new - 1), "-npl", ",".join(map(str, (min(widths), *widths)))),
-        *("-c", str(cells), "-b", "512", "-ub", "512", "-fa", "off", "-ngl", "0"),
-        *("-t", str(threads), "-tb", str(threads)),
+        *("-c", str(cells), "-b", "512", "-ub", "512", *device.options),
     ]
     for _ in range(_ATTEMPTS):
         said: list[str] = []
@@ -190,7 +210,7 @@ class Server:
 
 
 @contextmanager
-def server(path: Path, *, slots: int, context: int, unified: bool, threads: int) -> Iterator[Server]:
+def server(path: Path, *, slots: int, context: int, unified: bool, device: Device) -> Iterator[Server]:
     """Start llama-server with a cache of `context` tokens for each of its slots, and end it afterwards.
 
     Raises:
@@ -202,7 +222,8 @@ def server(path: Path, *, slots: int, context: int, unified: bool, threads: int)
     command = [
         *(str(program("llama-server")), "-m", str(path), "--host", "127.0.0.1", "--port", str(port), "--no-webui"),
         *("-np", str(slots), "-c", str(slots * context), "-kvu" if unified else "-no-kvu", "-b", "2048", "-ub", "512"),
-        *("-fa", "off", "-ngl", "0", "-t", str(threads), "-tb", str(threads), "--cache-ram", "0"),
+        *device.options,
+        *("--cache-ram", "0"),
     ]
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(command, env=_environment(), stdout=said, stderr=subprocess.STDOUT)

@@ -73,7 +73,7 @@ class Samples:
             yield self._read(turn, peer, k, spent[k])
 
     def _read(self, turn: int, peer: str, k: int, spent: Spent) -> Reading:
-        seconds, tokens = spent.seconds(self._task.threads), k * self._task.new_tokens
+        seconds, tokens = spent.seconds(self._task.device), k * self._task.new_tokens
         return Reading(round=turn, workload=self.name, peer=peer, k=k, seconds=seconds, tokens=tokens)
 
     def _messages(self, turn: int, k: int) -> tuple[Message, ...]:
@@ -102,9 +102,7 @@ class Samples:
     def _bench(self, turn: int) -> dict[int, Spent]:
         task, prompt = self._task, self._prompt(turn, 1)
         lengths = len(prompt), task.new_tokens
-        return batched_bench(
-            task.path, sorted(task.widths), lengths, unified=self._opened.unified, threads=task.threads
-        )
+        return batched_bench(task.path, sorted(task.widths), lengths, unified=self._opened.unified, device=task.device)
 
     def _one_after_another(self, turn: int) -> dict[int, Spent]:
         """Write the widest batch one by one: its first k texts are what k texts alone would have been."""

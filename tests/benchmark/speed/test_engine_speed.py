@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import gguf
@@ -14,11 +15,14 @@ import pytest
 from benchmark.speed import engine, gpu, random_model
 from benchmark.speed.mixed_weights import mixture, random_rows
 from benchmark.speed.opened import ALONE, PEERS, SEQUENTIAL, distinct_tokens, filler
-from benchmark.speed.programs import MissingPeerError, batched_bench, server
+from benchmark.speed.peers import Bare
+from benchmark.speed.programs import Device, MissingPeerError, batched_bench, server
 from benchmark.speed.random_model import CYCLE, Size
+from inference.backend import Sampling
 from inference.base import Message, Request
 from inference.gguf import GgufModel
 from inference.gguf_file import read_header
+from inference.layout import Width, layout_for
 from tests.conftest import EMBEDDED, USERS_CACHE
 
 ROOT = Path(__file__).parents[3]
@@ -186,7 +190,7 @@ def test_parts_of_a_step_are_told_apart(bench):
     out = bench("--workloads", "parts")[1]
     names = re.findall(r"^\| ([a-z][^|]*) \| \d+\.\d \|", out, re.M)
     assert [name.partition(",")[0] for name in names] == [
-        "decoding", "sampling", "self-certainty", "all other Python", "drawing a token of 384", "grammar", "grammar",
+        "decoding", "sampling", "self-certainty", "all other Python", "grammar", "grammar",
     ]  # fmt: skip
 
 
@@ -216,10 +220,10 @@ def test_program_that_refuses_a_model_says_so(tmp_path, built):
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"GGUF" + bytes(64))
     with pytest.raises(MissingPeerError, match="llama-batched-bench fails"):
-        batched_bench(broken, [1], (8, 4), unified=True, threads=1)
+        batched_bench(broken, [1], (8, 4), unified=True, device=Device(threads=1))
     with (
         pytest.raises(MissingPeerError, match="llama-server does not start"),
-        server(broken, slots=1, context=256, unified=True, threads=1),
+        server(broken, slots=1, context=256, unified=True, device=Device(threads=1)),
     ):
         pass
 
@@ -249,6 +253,16 @@ def test_gpu_table_can_be_tried_without_a_gpu(micro, tmp_path, capsys):
     assert "sampling on the device" in out
     assert len(re.findall(r"^\| [13] \|( \d+\.\d \(\d+\.\d-\d+\.\d\) \|){4} \d+\.\d\d \|$", out, re.M)) == 2
     assert re.search(r"one text reads 0\.00 GB a step: \d+% of 10 GB/s", out)
+
+
+@pytest.mark.gguf
+def test_both_places_of_drawing_draw(micro):
+    layout = layout_for(read_header(micro), 128, 64, Width(most=3))
+    with closing(Bare(micro, layout=layout, threads=1)) as bare:
+        for place in ("host", "device", "host"):
+            bare.run([97] * 20, 3, 6, place, Sampling(temperature=0.8, top_k=40, top_p=0.95, min_p=0.05))
+            assert len(bare.drawn) == 3
+            assert all(0 <= token < 384 for token in bare.drawn)
 
 
 @pytest.mark.gguf
