@@ -29,7 +29,7 @@ import numpy as np
 from gguf import GGMLQuantizationType
 
 from inference.backend import Batch, NoRoomError, Row, Sampling, Shape
-from inference.base import ModelError
+from inference.base import ModelError, RequestRefusedError
 from inference.footprint import KvType
 from inference.llama_sampling import Candidates, GrammarShelf, LlamaGrammar, LlamaSampler
 
@@ -323,13 +323,21 @@ def grammar_of_schema(schema: str) -> str:
     """Return GBNF text for a JSON schema.
 
     Raises:
-        ModelError: the schema is no JSON, or holds what has no grammar.
+        RequestRefusedError: the schema is no JSON, or holds what has no grammar.
     """
     load_library()
     from llama_cpp.llama_grammar import json_schema_to_gbnf
 
     try:
         return str(json_schema_to_gbnf(schema))
-    except (ValueError, KeyError, TypeError, AttributeError, AssertionError, NotImplementedError) as error:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        AssertionError,
+        NotImplementedError,
+        RecursionError,
+    ) as error:
         why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise ModelError(f"the JSON schema has no grammar ({why}): simplify it") from error
+        raise RequestRefusedError(f"the JSON schema has no grammar ({why}): simplify it") from error

@@ -70,8 +70,9 @@ class PromptTokens:
             ContextOverflowError: the prompt leaves no room for an answer.
             ModelError: the template fails, or the model is closed.
         """
-        thinking = request.thinking if self.marks is not None and self.marks.act_on(request.thinking) else Thinking()
-        prompt = self.tokens(request.messages, thinking)
+        wanted = Thinking() if request.prompt else request.thinking
+        thinking = wanted if self.marks is not None and self.marks.act_on(wanted) else Thinking()
+        prompt = self._as_it_stands(request.prompt) if request.prompt else self.tokens(request.messages, thinking)
         room = self._context - len(prompt)
         if room < min(_LEAST_ROOM, request.max_tokens):
             raise self._overflow(str(len(prompt)))
@@ -87,13 +88,20 @@ class PromptTokens:
         if sum(len(message.content) for message in messages) > most:
             raise self._overflow(f"more than {self._context}")
         pieces = self._template.pieces(messages, thinking=thinking.at_most > 0)
-        tokens = [token for text in chunks(pieces, self._special) for token in self._tokenise(text)]
-        first = self._llama.first_token
-        if first and tuple(tokens[:1]) != first:
-            tokens = [*first, *tokens]
+        tokens = self._begun([token for text in chunks(pieces, self._special) for token in self._tokenise(text)])
         if self.marks is not None and thinking.at_most == 0 and self._ends_thinking(tokens):
             tokens += self.marks.close
         return tuple(tokens)
+
+    def _as_it_stands(self, text: str) -> tuple[int, ...]:
+        if len(text) > self._context * _MOST_CHARACTERS_PER_TOKEN:
+            raise self._overflow(f"more than {self._context}")
+        return tuple(self._begun(self._tokenise(text)))
+
+    def _begun(self, tokens: list[int]) -> list[int]:
+        """Put the token before a prompt that the model wants at the head of every text."""
+        first = self._llama.first_token
+        return tokens if tuple(tokens[: len(first)]) == first else [*first, *tokens]
 
     def close(self) -> None:
         """Refuse further requests; returns when nobody tokenises any more."""
