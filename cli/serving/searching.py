@@ -35,6 +35,7 @@ def _following(solver: OpenSolver, begin: Begin) -> Perform:
     async def perform(run: Run) -> None:
         loop = asyncio.get_running_loop()
         run.on_stop = solver.cancel
+        run.label = solver.settings.policy
 
         def follow() -> None:
             for event in begin(solver):
