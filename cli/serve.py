@@ -26,6 +26,7 @@ from graphs.configuration import load_settings
 
 _LONGEST_END_S = 60
 """After the grace: how long connections may take to go."""
+_MOST_CONNECTIONS = 1000
 _LOG = logging.getLogger("uvicorn.error")
 
 
@@ -113,6 +114,7 @@ def _serve(app: FastAPI, listener: socket.socket, options: ServeOptions) -> None
         http="h11",
         ws="none",
         server_header=False,
+        limit_concurrency=_MOST_CONNECTIONS,
         timeout_graceful_shutdown=int(options.grace_s) + _LONGEST_END_S,
     )
     # While it starts, a failure reaches the caller as an exception and must not be told twice.

@@ -61,10 +61,9 @@ def build_app(
         lifespan=_lifespan(open_service, metrics, threads=options.searches + options.texts + _SPARE_THREADS),
         docs_url=None,
         redoc_url=None,
-        max_body_size=options.body_bytes,
     )
     add_error_handlers(app)
-    app.add_middleware(Gate, keys=keys, callers=callers, metrics=metrics)
+    app.add_middleware(Gate, keys=keys, callers=callers, metrics=metrics, body_bytes=options.body_bytes)
     app.include_router(chat.router)
     app.include_router(embeddings.router)
     add_metrics(app, metrics)

@@ -24,6 +24,12 @@ from inference.chat_stream import Asked
 
 router = APIRouter(prefix="/v1", tags=["openai"], responses=ERRORS)
 _STARTED = int(time.time())
+_ANSWER: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The answer, whole or as server-sent events.",
+        "content": {"application/json": {"schema": {"type": "object"}}, "text/event-stream": {"schema": {}}},
+    }
+}
 WORDS = {
     "atlas": "the search, under the policy and the budgets of the server's settings",
     "atlas-fast": "a few programs, and the first that passes every example",
@@ -32,7 +38,7 @@ WORDS = {
 }
 
 
-@router.post("/chat/completions", response_model=None)
+@router.post("/chat/completions", response_model=None, responses=_ANSWER)
 async def chat_completions(body: ChatRequest, request: Request, service: Serving, caller: Calling) -> Response:
     """Answer a conversation: with a search (`atlas`, `atlas-fast`, `atlas-thorough`), or with the bare model (`raw`).
 
@@ -49,7 +55,7 @@ async def chat_completions(body: ChatRequest, request: Request, service: Serving
     return await _answer(body, request, run, pieces, Form(body.model, chat=True))
 
 
-@router.post("/completions", response_model=None)
+@router.post("/completions", response_model=None, responses=_ANSWER)
 async def completions(body: CompletionRequest, request: Request, service: Serving, caller: Calling) -> Response:
     """Continue a text with the bare model, without a chat template."""
     known(body.model)

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Awaitable, Mapping
 from typing import Any, Final, TypeVar, cast
 
 from fastapi import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from cli.serving.errors import api_error
+from cli.serving.errors import AsciiJson, logged
 from cli.serving.pieces import Form, Pieces, Usage, collected
 from cli.serving.work import Run
 
@@ -43,7 +43,7 @@ async def events(pieces: Pieces, form: Form, *, usage_wanted: bool) -> AsyncIter
             begun.add(piece.choice)
             yield _event(chunk)
     except Exception as error:  # noqa: BLE001 - the status is sent already: the client is told in the stream
-        yield _event(api_error(error).body())
+        yield _event(logged(error).body())
         return
     if usage_wanted:
         yield _event(form.last(usage))
@@ -94,11 +94,11 @@ async def streamed(run: Run, pieces: Pieces, form: Form, *, usage_wanted: bool) 
     """Return a stream; what fails at once is raised instead, so that it gets a status.
 
     Raises:
-        Exception: what the run failed with before it had said anything.
+        ApiError: tells what the run failed with before it had said anything.
     """
     await _settled(run, _AT_ONCE_S)
     if run.done and run.error is not None:
-        raise run.error
+        raise logged(run.error) from run.error
     return _Stream(events(pieces, form, usage_wanted=usage_wanted), run)
 
 
@@ -115,16 +115,22 @@ async def _settled(run: Run, seconds: float) -> None:
 async def whole(request: Request, run: Run, pieces: Pieces, form: Form) -> Response:
     """Return a whole answer, or stop the run when the client hangs up before."""
     answer = await unless_gone(request, run, collected(pieces, form))
-    return Response(status_code=_GONE) if answer is None else JSONResponse(answer)
+    return Response(status_code=_GONE) if answer is None else AsciiJson(answer)
 
 
 async def unless_gone(request: Request, run: Run, waited: Awaitable[T]) -> T | None:
-    """Return what is waited for; None, and the run is stopped, when the client hangs up before."""
+    """Return what is waited for; None, and the run is stopped, when the client hangs up before.
+
+    Raises:
+        ApiError: tells what went wrong.
+    """
     task = asyncio.ensure_future(waited)
     gone = asyncio.create_task(_gone(request))
     try:
         await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
         return task.result() if task.done() else None
+    except Exception as error:
+        raise logged(error) from error
     finally:
         gone.cancel()
         task.cancel()

@@ -15,11 +15,10 @@ from typing import Any
 
 import numpy as np
 from fastapi import APIRouter, Request, Response
-from starlette.responses import JSONResponse
 
 from cli.serving.chat import known
 from cli.serving.delivery import unless_gone
-from cli.serving.errors import ERRORS, ApiError, bad_request, unsupported
+from cli.serving.errors import ERRORS, ApiError, AsciiJson, bad_request, unsupported
 from cli.serving.gate import Calling
 from cli.serving.openai_types import EmbeddingRequest
 from cli.serving.pieces import Piece, Usage
@@ -47,7 +46,7 @@ async def embeddings(body: EmbeddingRequest, request: Request, service: Serving,
     vectors = await unless_gone(request, run, _vectors(run))
     if vectors is None:
         return Response(status_code=499)
-    return JSONResponse(_told(vectors, as_base64=body.encoding_format == "base64"))
+    return AsciiJson(_told(vectors, as_base64=body.encoding_format == "base64"))
 
 
 def _texts(body: EmbeddingRequest) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,6 +22,7 @@ from nodes.problem_text import ProblemError
 from sandbox.base import SandboxUnavailableError
 
 PREFIX = "/v1"
+_LOG = logging.getLogger("atlas.serve")
 _LONGEST = 300
 
 
@@ -47,6 +50,14 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 """For the `responses` of a router."""
 
 
+class AsciiJson(JSONResponse):
+    """JSON with escapes, since what a client sent may hold half a surrogate pair, which no encoding takes."""
+
+    def render(self, content: Any) -> bytes:
+        """Return the body."""
+        return json.dumps(content, allow_nan=False).encode("ascii")
+
+
 class ApiError(Exception):
     """An answer with a status other than 200."""
 
@@ -71,9 +82,9 @@ class ApiError(Exception):
         detail = ErrorDetail(message=one_line(self), type=_kind(self.status), param=self.param, code=self.code)
         return ErrorBody(error=detail).model_dump()
 
-    def response(self) -> JSONResponse:
+    def response(self) -> AsciiJson:
         """Return the answer."""
-        return JSONResponse(self.body(), self.status, headers=self.headers)
+        return AsciiJson(self.body(), self.status, headers=self.headers)
 
 
 def bad_request(message: str, *, param: str | None = None, code: str | None = None) -> ApiError:
@@ -107,6 +118,14 @@ def api_error(error: BaseException) -> ApiError:
             return ApiError(503, str(error), code="sandbox_unavailable")
         case _:
             return ApiError(500, "the server failed: its log says how", code="internal_error")
+
+
+def logged(error: BaseException) -> ApiError:
+    """Return what a client is told of an error, and write down what nobody foresaw."""
+    told = api_error(error)
+    if told.code == "internal_error":
+        _LOG.error("a request failed", exc_info=error)
+    return told
 
 
 def add_error_handlers(app: FastAPI) -> None:

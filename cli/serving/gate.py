@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 from uuid import uuid4
 
 from fastapi import Depends, Request
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cli.serving.allowance import Caller, Callers
@@ -15,6 +17,8 @@ from cli.serving.keys import KeyFile
 from cli.serving.metrics import Metrics
 from cli.serving.service import Service
 
+BODY_S = 30.0
+"""Longest wait for the next part of a request."""
 OPEN = ("/", "/health", "/favicon.ico", "/page")
 """What needs no key: the page itself, which holds nothing, and whether the server is up."""
 
@@ -22,7 +26,9 @@ OPEN = ("/", "/health", "/favicon.ico", "/page")
 class Gate:
     """ASGI middleware; the caller ends up in `request.state.caller`."""
 
-    def __init__(self, app: ASGIApp, *, keys: KeyFile | None, callers: Callers, metrics: Metrics) -> None:
+    def __init__(
+        self, app: ASGIApp, *, keys: KeyFile | None, callers: Callers, metrics: Metrics, body_bytes: int
+    ) -> None:
         """Wrap an application.
 
         Args:
@@ -30,11 +36,13 @@ class Gate:
             keys: who may come in, once the file holds a key; None asks nobody.
             callers: what each of them has used.
             metrics: where requests are counted.
+            body_bytes: longest request.
         """
         self._app = app
         self._keys = keys
         self._metrics = metrics
         self._callers = callers
+        self._body_bytes = body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on, or refuse it."""
@@ -49,11 +57,14 @@ class Gate:
             await send(message)
 
         try:
+            length = Headers(scope=scope).get("content-length", "")
+            if length.isdecimal() and int(length[:20]) > self._body_bytes:
+                raise ApiError(413, f"a request has {self._body_bytes} bytes at most", code="too_large")
             scope.setdefault("state", {})["caller"] = self._caller(scope)
         except ApiError as error:
             await error.response()(scope, receive, told)
             return
-        await self._app(scope, receive, told)
+        await self._app(scope, _bounded(receive, self._body_bytes), told)
 
     def _caller(self, scope: Scope) -> Caller:
         """Return who asks, with the request counted.
@@ -81,6 +92,28 @@ class Gate:
         service: Service | None = getattr(scope["app"].state, "service", None)
         if service is not None:
             headers["x-atlas-queue"] = str(service.work.waiting)
+
+
+def _bounded(receive: Receive, most: int) -> Receive:
+    """Take a body of so many bytes, and wait for each part so long; afterwards the client may be silent."""
+    reading, taken = True, 0
+
+    async def bounded() -> Message:
+        nonlocal reading, taken
+        if not reading:
+            return await receive()
+        try:
+            async with asyncio.timeout(BODY_S):
+                message = await receive()
+        except TimeoutError as late:
+            raise HTTPException(408, f"the body did not arrive within {BODY_S:g} s") from late
+        taken += len(message.get("body", b""))
+        if taken > most:
+            raise HTTPException(413, f"a request has {most} bytes at most")
+        reading = bool(message.get("more_body"))
+        return message
+
+    return bounded
 
 
 def caller_of(request: Request) -> Caller:

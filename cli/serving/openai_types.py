@@ -13,6 +13,15 @@ from pydantic import BaseModel, ConfigDict, Field
 _MOST_N = 16
 _TOKENS = Annotated[int, Field(ge=1, le=1_000_000)]
 
+ModelName = Annotated[
+    str,
+    Field(
+        max_length=200,
+        description="A search, or `raw` for the bare model; `GET /v1/models` says more.",
+        json_schema_extra={"enum": ["atlas", "atlas-fast", "atlas-thorough", "raw"]},
+    ),
+]
+"""Any text is read, so that a name that is unknown is answered with 404."""
 Stop = str | Annotated[list[str], Field(max_length=16)] | None
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
 
@@ -102,7 +111,7 @@ class StreamOptions(BaseModel):
 class Sampled(BaseModel):
     """What requests for text have in common."""
 
-    model: str = Field(max_length=200, description="`atlas`, `atlas-fast`, `atlas-thorough`, or `raw`.")
+    model: ModelName
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     max_tokens: _TOKENS | None = None
@@ -150,7 +159,7 @@ class CompletionRequest(Sampled):
 class EmbeddingRequest(BaseModel):
     """`POST /v1/embeddings`."""
 
-    model: str = Field(max_length=200)
+    model: ModelName
     input: str | Annotated[list[str], Field(min_length=1, max_length=256)] | list[int] | list[list[int]]
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: int | None = None

@@ -56,7 +56,7 @@ async def _write(model: Model, index: int, asked: Asked, run: Run) -> None:
                 assert isinstance(chunk.message, AIMessageChunk)
                 run.post(_piece(index, chunk.message))
     finally:
-        if not ended:  # nobody counted for us; a part is a token, mostly
+        if parts and not ended:  # nobody counted for us; a part is a token, mostly
             run.post(Piece(choice=index, usage=Usage(generated=parts)))
 
 

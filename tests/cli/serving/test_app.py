@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -34,7 +35,9 @@ def _request():
 @pytest.mark.usefixtures("elsewhere")
 class TestFailureToStart:
     def command(self, **changes):
-        return ServeCommand(**{"port": 0, "flags": {"thread_file": "threads.sqlite"}} | changes)
+        return ServeCommand(
+            **{"port": 0, "keys": Path("keys.sqlite"), "flags": {"thread_file": "threads.sqlite"}} | changes
+        )
 
     def refuse(self, settings):
         raise ModelError("no weights")
