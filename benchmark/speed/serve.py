@@ -106,30 +106,31 @@ async def _client(web: httpx.AsyncClient, seen: Load, number: int, end: float) -
     turn = number
     while time.monotonic() < end:
         turn += 1
-        body = _request(number, turn)
+        model, body = _request(number, turn)
         began = time.monotonic()
         try:
             answer = await web.post("/v1/chat/completions", json=body)
         except _ENDED_BY_US:
             if time.monotonic() < end:
-                seen.sent.append(Sent(client=number, model=body["model"], status=0, seconds=time.monotonic() - began))
+                seen.sent.append(Sent(client=number, model=model, status=0, seconds=time.monotonic() - began))
                 raise
             return
         took = time.monotonic() - began
         seen.longest_queue = max(seen.longest_queue, int(answer.headers.get("x-atlas-queue", 0)))
         tokens = answer.json()["usage"]["completion_tokens"] if answer.is_success else 0
         if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or time.monotonic() < end:
-            one = Sent(client=number, model=body["model"], status=answer.status_code, seconds=took, tokens=tokens)
+            one = Sent(client=number, model=model, status=answer.status_code, seconds=took, tokens=tokens)
             seen.sent.append(one)
         if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
             await asyncio.sleep(min(float(answer.headers["retry-after"]), max(0.0, end - time.monotonic())))
 
 
-def _request(number: int, turn: int) -> dict[str, object]:
+def _request(number: int, turn: int) -> tuple[str, dict[str, object]]:
+    """Return the model and the body of a client's next request."""
+    model, text, more = "raw", f"Write code.\n\n{PROBLEM}\nClient {number}, request {turn}.", {"max_tokens": 96}
     if turn % _EVERY_FOURTH == 0:
-        return {"model": "atlas-fast", "messages": [{"role": "user", "content": PROBLEM}], "seed": turn}
-    text = f"Write code.\n\n{PROBLEM}\nClient {number}, request {turn}."
-    return {"model": "raw", "messages": [{"role": "user", "content": text}], "max_tokens": 96, "seed": turn}
+        model, text, more = "atlas-fast", PROBLEM, {}
+    return model, {"model": model, "messages": [{"role": "user", "content": text}], "seed": turn, **more}
 
 
 async def _watch(pid: int, seen: Load) -> None:

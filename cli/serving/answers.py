@@ -48,19 +48,22 @@ def search_settings(body: ChatRequest, service: Service) -> Settings:
         ApiError: a field cannot be heeded.
     """
     refuse_unsupported(body)
-    for name, given in (("tools", body.tools), ("stop", body.stop), ("n", (body.n or 1) > 1)):
+    refused = (("tools", body.tools), ("stop", body.stop), ("n", (body.n or 1) > 1), ("response_format", _form(body)))
+    for name, given in refused:
         if given:
             raise unsupported(name, f"{body.model} answers with one program; the model `raw` takes it")
-    if body.response_format is not None and body.response_format.type != "text":
-        raise unsupported("response_format", f"{body.model} answers with a program; the model `raw` takes it")
     if service.approve:
         raise ApiError(403, "a person approves answers of this server: ask on its page", code="approval_needed")
-    settings = SEARCHES[body.model](service.settings)  # type: ignore[index] - the route looked it up
-    given = {name: getattr(body, name) for name in ("temperature", "top_p", "top_k", "min_p")}
+    settings = SEARCHES[body.model](service.settings)
     most = body.max_completion_tokens or body.max_tokens
-    given["answer_tokens"] = None if most is None else max(_LEAST_ROOM, min(most, settings.answer_tokens))
-    given["seed"] = None if body.seed is None else body.seed % 2**31
-    return replace(settings, **{name: value for name, value in given.items() if value is not None})
+    changes: dict[str, Any] = {name: getattr(body, name) for name in ("temperature", "top_p", "top_k", "min_p")}
+    changes["answer_tokens"] = None if most is None else max(_LEAST_ROOM, min(most, settings.answer_tokens))
+    changes["seed"] = None if body.seed is None else body.seed % 2**31
+    return replace(settings, **{name: value for name, value in changes.items() if value is not None})
+
+
+def _form(body: ChatRequest) -> bool:
+    return body.response_format is not None and body.response_format.type != "text"
 
 
 def _text(message: ChatMessage) -> str:

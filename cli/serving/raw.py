@@ -33,7 +33,7 @@ def some_texts(model: Model, asked: Sequence[Asked], *, seconds: float) -> Perfo
     async def perform(run: Run) -> None:
         task = asyncio.current_task()
         assert task is not None
-        run.on_stop = task.cancel
+        run.on_stop = lambda: _cancel(task)
         run.label = RAW
         deadline = time.monotonic() + seconds
         try:
@@ -44,6 +44,10 @@ def some_texts(model: Model, asked: Sequence[Asked], *, seconds: float) -> Perfo
             raise failed.exceptions[0] from failed
 
     return perform
+
+
+def _cancel(task: asyncio.Task[object]) -> None:
+    task.cancel()
 
 
 async def _write(model: Model, index: int, asked: Asked, run: Run) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import Depends, Request
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -16,7 +16,6 @@ from inference.base import Model
 from nodes.settings import Settings
 from nodes.state import Problem
 
-SearchName = Literal["atlas", "atlas-fast", "atlas-thorough"]
 RAW = "raw"
 
 
@@ -60,7 +59,7 @@ def _thorough(settings: Settings) -> Settings:
     )
 
 
-SEARCHES: dict[SearchName, Callable[[Settings], Settings]] = {
+SEARCHES: Mapping[str, Callable[[Settings], Settings]] = {
     "atlas": lambda settings: settings,
     "atlas-fast": _fast,
     "atlas-thorough": _thorough,
