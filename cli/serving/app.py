@@ -11,6 +11,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
+from cli.logs import open_log
 from cli.serving import chat, embeddings
 from cli.serving.allowance import Callers
 from cli.serving.errors import add_error_handlers
@@ -100,6 +101,7 @@ def _lifespan(
 
 
 def _open(settings: Settings, options: ServeOptions, opener: Opener, stack: ExitStack, watch: Watch) -> Service:
+    stack.enter_context(open_log(settings.log_file, verbose=False))
     store = stack.enter_context(open_store(thread_file(settings)))
     # Who asks for approval is the caller of a search: a solver itself cannot wait for a person.
     opened = stack.enter_context(opener(replace(settings, approve=False)))

@@ -112,7 +112,7 @@ class Service:
             settings: of the search.
             stored: the search has the name of a thread, under which every step is kept.
         """
-        solver = OpenSolver(settings, self.opened.model, self.opened.sandbox)
+        solver = OpenSolver(settings, self.opened.model, self.opened.sandbox, self.opened.tracing)
         if self.store is not None and stored:
             solver.keep_in(self.store)
         return solver

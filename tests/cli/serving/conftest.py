@@ -17,6 +17,7 @@ from cli.serve import Server
 from cli.serving.app import build_app
 from cli.serving.service import ServeOptions
 from graphs import OpenSolver
+from graphs.tracing import open_tracing
 from inference.scripted import ScriptedModel
 from nodes.settings import Settings
 
@@ -50,13 +51,19 @@ class _SharedBox(OpenSolver):
 
     def close(self):
         self.model.close()
+        if self.tracing is not None:
+            self.tracing.close()
 
 
 @contextmanager
 def serving(model, box, folder, options=ServeOptions(), keys=None, **settings):
     """Serve a model over a sandbox that stays open, with a store in a folder."""
     chosen = Settings(**{"k": 2, "max_programs": 2, "thread_file": str(folder / "threads.sqlite"), **settings})
-    app = build_app(chosen, options, lambda one: _SharedBox(one, model, box), keys=keys)
+
+    def opener(one):
+        return _SharedBox(one, model, box, open_tracing(one.traces) if one.traces else None)
+
+    app = build_app(chosen, options, opener, keys=keys)
     config = uvicorn.Config(app, log_config=None, http="h11", ws="none", timeout_graceful_shutdown=60)
     server = Server(config, app, options)
     listener = socket.create_server(("127.0.0.1", 0))
