@@ -77,6 +77,8 @@ class Request:
     prompt: str = ""
     """A text to be continued as it stands, without messages, template and thinking; control tokens may be spelled out
     in it."""
+    suffix: str = ""
+    """What follows the text that is written, beside `prompt`; for models that were trained to fill in the middle."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -171,6 +171,14 @@ class LlamaContext:
         wanted = self._lib.llama_vocab_get_add_bos(self._vocabulary)
         return (self._lib.llama_vocab_bos(self._vocabulary),) if wanted else ()
 
+    @property
+    def fill_marks(self) -> tuple[int, ...]:
+        """The tokens before a prefix, before a suffix, and before what is written between them; empty without them."""
+        lib, vocabulary = self._lib, self._vocabulary
+        marks = (lib.llama_vocab_fim_pre, lib.llama_vocab_fim_suf, lib.llama_vocab_fim_mid)
+        found = tuple(int(mark(vocabulary)) for mark in marks)
+        return found if min(found) >= 0 else ()
+
     def tokenise(self, text: str) -> list[int]:
         """Return token ids; token texts such as `<|im_end|>` become the tokens they name."""
         data = text.encode("utf-8", "replace")

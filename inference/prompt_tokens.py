@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from inference.base import ContextOverflowError, Message, ModelError, Request, Thinking
+from inference.base import ContextOverflowError, Message, ModelError, Request, RequestRefusedError, Thinking
 from inference.chat_template import CHATML, ChatTemplate, chunks, special_pattern
 from inference.forcing import BLANK, HAND_OVER, WAIT, ThinkingMarks, share_room
 from inference.gguf_file import GgufHeader
@@ -68,11 +68,13 @@ class PromptTokens:
 
         Raises:
             ContextOverflowError: the prompt leaves no room for an answer.
+            RequestRefusedError: the model was not trained to fill in the middle.
             ModelError: the template fails, or the model is closed.
         """
-        wanted = Thinking() if request.prompt else request.thinking
+        bare = bool(request.prompt or request.suffix)
+        wanted = Thinking() if bare else request.thinking
         thinking = wanted if self.marks is not None and self.marks.act_on(wanted) else Thinking()
-        prompt = self._as_it_stands(request.prompt) if request.prompt else self.tokens(request.messages, thinking)
+        prompt = self._bare(request) if bare else self.tokens(request.messages, thinking)
         room = self._context - len(prompt)
         if room < min(_LEAST_ROOM, request.max_tokens):
             raise self._overflow(str(len(prompt)))
@@ -93,10 +95,15 @@ class PromptTokens:
             tokens += self.marks.close
         return tuple(tokens)
 
-    def _as_it_stands(self, text: str) -> tuple[int, ...]:
-        if len(text) > self._context * _MOST_CHARACTERS_PER_TOKEN:
+    def _bare(self, request: Request) -> tuple[int, ...]:
+        if len(request.prompt) + len(request.suffix) > self._context * _MOST_CHARACTERS_PER_TOKEN:
             raise self._overflow(f"more than {self._context}")
-        return tuple(self._begun(self._tokenise(text)))
+        if not request.suffix:
+            return tuple(self._begun(self._tokenise(request.prompt)))
+        if not self._llama.fill_marks:
+            raise RequestRefusedError(f"{self._name} does not fill in the middle: leave the suffix out")
+        before, after, middle = self._llama.fill_marks
+        return (before, *self._tokenise(request.prompt), after, *self._tokenise(request.suffix), middle)
 
     def _begun(self, tokens: list[int]) -> list[int]:
         """Put the token before a prompt that the model wants at the head of every text."""

@@ -91,7 +91,7 @@ def refuse_forms(request: Request, name: str, *, json_schema: bool = False, gram
     Raises:
         RequestRefusedError: the request has a grammar or a JSON schema that would be ignored, or no messages.
     """
-    if request.prompt:
+    if request.prompt or request.suffix:
         raise RequestRefusedError(f"{name} cannot continue a bare text: use a GGUF file, or send messages")
     for asked, can, what in ((request.json_schema, json_schema, "JSON schema"), (request.grammar, grammar, "grammar")):
         if asked and not can:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from langchain_core.messages import convert_to_messages
@@ -21,7 +22,6 @@ _EFFORTS: Mapping[Effort, float] = {
 }  # fmt: skip
 """Share of the setting `thinking_tokens`."""
 _ANY_OBJECT = json.dumps({"type": "object"})
-_CHAT_STOPS = 16
 
 
 def chat_requests(body: ChatRequest, model: Model, settings: Settings) -> list[Asked]:
@@ -54,15 +54,19 @@ def completion_requests(body: CompletionRequest, settings: Settings) -> list[Ask
     _refuse_biased(body)
     if body.logprobs is not None:
         raise unsupported("logprobs", "leave it out")
-    if body.suffix:
-        raise unsupported("suffix", "put the model's own fill-in-the-middle marks into the prompt")
     if body.best_of not in (None, body.n or 1):
         raise unsupported("best_of", "ask for `n` texts and choose")
     asked: list[Asked] = []
     for prompt in [body.prompt] if isinstance(body.prompt, str) else body.prompt:
-        if not prompt:
+        if not (prompt or body.suffix):
             raise bad_request("the prompt is empty", param="prompt")
-        request = Request(messages=(), prompt=prompt, max_tokens=body.max_tokens or 16, **_sampling(body, settings))
+        request = Request(
+            messages=(),
+            prompt=prompt,
+            suffix=body.suffix or "",
+            max_tokens=body.max_tokens or 16,
+            **_sampling(body, settings),
+        )
         asked += [Asked(request=one, tools=False, demanded=False, deadline=None) for one in _seeded(request, body)]
     return asked
 
@@ -137,8 +141,6 @@ def _sampling(body: Sampled, settings: Settings) -> dict[str, Any]:
 
 
 def _seeded(request: Request, body: Sampled) -> list[Request]:
-    from dataclasses import replace
-
     first = random.getrandbits(31) if body.seed is None else body.seed
     return [replace(request, seed=(first + index) % 2**31) for index in range(body.n or 1)]
 
@@ -150,6 +152,6 @@ def check_room(model: Model, asked: Sequence[Asked]) -> None:
         ApiError: names both lengths.
     """
     request = asked[0].request
-    if not request.prompt and (length := model.count_tokens(request.messages)) >= model.context_tokens:
+    if (length := model.count_tokens(request.messages)) >= model.context_tokens:
         raise ApiError(400, f"the messages have {length} tokens, {model.name} holds {model.context_tokens} "
                        "with the answer: shorten them", param="messages", code="context_length_exceeded")  # fmt: skip

@@ -182,6 +182,10 @@ class TestEmbeddedModel:
         streamed = bare.completions.create(prompt=prompt, stream=True, **options)
         assert "".join(chunk.choices[0].text for chunk in streamed) == plain
 
+    def test_hole_needs_a_model_that_fills_holes(self, bare):
+        with pytest.raises(openai.BadRequestError, match="does not fill in the middle"):
+            bare.completions.create(model="raw", prompt="def total(xs):", suffix="return result")
+
     def test_prompt_gets_no_chat_template(self, bare):
         done = bare.completions.create(model="raw", prompt="x = 1", max_tokens=1)
         chat = bare.chat.completions.create(model="raw", messages=[{"role": "user", "content": "x = 1"}], max_tokens=1)
