@@ -22,7 +22,7 @@ ModelName = Annotated[
     ),
 ]
 """Any text is read, so that a name that is unknown is answered with 404."""
-Stop = str | Annotated[list[str], Field(max_length=16)] | None
+Stop = str | Annotated[list[str], Field(max_length=64)] | None
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
 
 

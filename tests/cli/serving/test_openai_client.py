@@ -8,6 +8,8 @@ import math
 import openai
 import pytest
 
+from inference.base import Message, Request
+from inference.openai_server import OpenAIServerModel
 from inference.scripted import ScriptedModel
 from tests.cli.serving.conftest import CODE, PROBLEM
 
@@ -150,6 +152,17 @@ def test_sampling_reaches_the_model(serve):
 
 @pytest.mark.gguf
 class TestEmbeddedModel:
+    def test_another_atlas_can_use_the_bare_model(self, embedded):
+        remote = OpenAIServerModel(embedded.url, model="raw")
+        asked = Request(messages=(Message(role="user", content="Write code."),), max_tokens=8, temperature=0.0)
+        try:
+            assert remote.context_tokens == embedded.service.model.context_tokens
+            (done,) = remote.complete_many([asked])
+        finally:
+            remote.close()
+        assert done.text == embedded.service.model.complete_many([asked])[0].text
+        assert done.tokens > 0
+
     def test_schema_is_enforced(self, bare):
         form = {"type": "object", "properties": {"x": {"type": "integer"}}, "required": ["x"]}
         wanted = {"type": "json_schema", "json_schema": {"name": "a", "schema": form}}
