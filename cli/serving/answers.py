@@ -48,9 +48,8 @@ def search_settings(body: ChatRequest, service: Service) -> Settings:
         ApiError: a field cannot be heeded.
     """
     refuse_unsupported(body)
-    refused = (("tools", body.tools), ("stop", body.stop), ("n", (body.n or 1) > 1), ("response_format", _form(body)))
-    for name, given in refused:
-        if given:
+    for name, asked in _not_for_searches(body).items():
+        if asked:
             raise unsupported(name, f"{body.model} answers with one program; the model `raw` takes it")
     if service.approve:
         raise ApiError(403, "a person approves answers of this server: ask on its page", code="approval_needed")
@@ -59,11 +58,22 @@ def search_settings(body: ChatRequest, service: Service) -> Settings:
     changes: dict[str, Any] = {name: getattr(body, name) for name in ("temperature", "top_p", "top_k", "min_p")}
     changes["answer_tokens"] = None if most is None else max(_LEAST_ROOM, min(most, settings.answer_tokens))
     changes["seed"] = None if body.seed is None else body.seed % 2**31
-    return replace(settings, **{name: value for name, value in changes.items() if value is not None})
+    try:
+        return replace(settings, **{name: value for name, value in changes.items() if value is not None})
+    except ValueError as error:
+        raise bad_request(str(error)) from error
 
 
-def _form(body: ChatRequest) -> bool:
-    return body.response_format is not None and body.response_format.type != "text"
+def _not_for_searches(body: ChatRequest) -> dict[str, bool]:
+    """Return the fields that only the bare model heeds, and whether they ask for something."""
+    return {
+        "tools": bool(body.tools),
+        "stop": bool(body.stop),
+        "n": (body.n or 1) > 1,
+        "response_format": body.response_format is not None and body.response_format.type != "text",
+        "presence_penalty": bool(body.presence_penalty),
+        "frequency_penalty": bool(body.frequency_penalty),
+    }
 
 
 def _text(message: ChatMessage) -> str:

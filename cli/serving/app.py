@@ -69,12 +69,15 @@ def build_app(
     app.include_router(embeddings.router)
     add_metrics(app, metrics)
 
+    _add_health(app)
+    return app
+
+
+def _add_health(app: FastAPI) -> None:
     @app.get("/health", tags=["server"])
     def health(service: Serving) -> dict[str, str]:
         """Say that the server is up, and with which model and sandbox."""
         return {"status": "ok", "model": service.model.name, "sandbox": service.opened.sandbox.name}
-
-    return app
 
 
 def _lifespan(

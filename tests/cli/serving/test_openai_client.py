@@ -236,6 +236,8 @@ def dot(first, second):
         pytest.param(
             {"model": "atlas", "response_format": {"type": "json_object"}}, 400, "response_format", id="search-as-json"
         ),
+        pytest.param({"model": "atlas", "presence_penalty": 1}, 400, "presence_penalty", id="search-with-penalty"),
+        pytest.param({"model": "atlas", "top_p": 1e-9}, 400, None, id="search-outside-of-settings"),
         pytest.param({"temperature": 3}, 400, "temperature", id="too-hot"),
         pytest.param({"tools": [WEATHER], "tool_choice": {"type": "function", "function": {"name": "x"}}}, 400,
                      "tool_choice", id="unknown-tool"),
