@@ -247,6 +247,8 @@ class Work:
 
     async def _go(self, run: Run) -> None:
         await run._turn.wait()
+        if run.stopped:  # between the turn and its first step there was nothing to tell
+            raise asyncio.CancelledError
         run._began = time.monotonic()
         await run._perform(run)
 
