@@ -10,6 +10,7 @@ from typing import Annotated, get_args
 import typer
 
 from cli.exits import MEANINGS
+from cli.keys import app as keys
 from cli.measuring import app as measuring
 from cli.models import app as models
 from nodes.settings import PolicyName, SandboxName
@@ -30,6 +31,7 @@ _SERVE_EXAMPLES = """\b
 Examples:
   atlas serve                                     then point an editor's base URL at http://127.0.0.1:8765/v1
   atlas serve --model qwen2.5-coder-7b --port 9000
+  atlas keys create laptop && atlas serve --host 0.0.0.0
 """
 
 PolicyChoice = enum.StrEnum("PolicyChoice", get_args(PolicyName))  # type: ignore[misc]
@@ -45,6 +47,7 @@ app = typer.Typer(
 )
 app.add_typer(models)
 app.add_typer(measuring)
+app.add_typer(keys)
 
 
 def _show_version(asked: bool) -> None:
@@ -174,6 +177,9 @@ def serve(
     texts: Annotated[int, typer.Option(min=1, max=64, help="Texts of the model `raw` that are written together.")] = 16,
     waiting: Annotated[int, typer.Option(min=0, help="Requests that may wait; more get 429 and a time.")] = 64,
     grace: Annotated[float, typer.Option(min=0, help="Seconds that runs may take to finish after Ctrl-C.")] = 30.0,
+    keys: Annotated[
+        Path | None, typer.Option("--keys", metavar="FILE", help="File of the keys, if not that of `atlas keys`.")
+    ] = None,
     sandbox: Annotated[SandboxChoice | None, typer.Option(help="Where programs run.")] = None,
     config: Annotated[Path | None, typer.Option(help="Settings file; otherwise ./atlas.toml if there is one.")] = None,
 ) -> None:
@@ -181,7 +187,11 @@ def serve(
 
     The models are `atlas`, `atlas-fast`, `atlas-thorough` (searches) and `raw` (the bare model). Ctrl-C takes no more
     work and lets what runs finish; a second one ends it with the best answer so far.
+
+    Once `atlas keys create NAME` has made a key, every request needs one; an address that other machines can reach is
+    not listened on without.
     """
+    from cli.keys import key_file
     from cli.serve import ServeCommand, run_serve
     from cli.serving.service import ServeOptions
 
@@ -191,7 +201,8 @@ def serve(
         "sandbox": sandbox.value if sandbox else None,
     }
     options = ServeOptions(searches=searches, texts=texts, waiting=waiting, grace_s=grace)
-    raise typer.Exit(run_serve(ServeCommand(host=host, port=port, config=config, flags=flags, options=options)))
+    command = ServeCommand(host=host, port=port, keys=key_file(keys), config=config, flags=flags, options=options)
+    raise typer.Exit(run_serve(command))
 
 
 @app.command()

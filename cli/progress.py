@@ -88,7 +88,7 @@ class Lines(Quiet):
             case CandidateArrived():
                 self.say(f"program {event.id} ({event.origin}): {event.tokens} tokens")
             case CandidateRan():
-                self.say(f"program {event.id}: {_did(event)}")
+                self.say(f"program {event.id}: {did(event)}")
             case _:
                 pass
 
@@ -176,7 +176,8 @@ class Screen(Quiet):
         return table
 
 
-def _did(ran: CandidateRan) -> str:
+def did(ran: CandidateRan) -> str:
+    """Return in words what a program did on the examples."""
     if not ran.total:
         return f"{ran.status.replace('_', ' ')} (no examples)"
     passed = f"passes {ran.passed} of {ran.total} examples"
@@ -186,4 +187,4 @@ def _did(ran: CandidateRan) -> str:
 def _result(ran: CandidateRan | None) -> Text:
     if ran is None:
         return Text("…", style="dim")
-    return Text(_did(ran), style="green" if ran.total and ran.passed == ran.total else "yellow")
+    return Text(did(ran), style="green" if ran.total and ran.passed == ran.total else "yellow")

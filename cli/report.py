@@ -50,9 +50,9 @@ def cost_of(answer: Answer) -> dict[str, Any]:
     }
 
 
-def as_json(answer: Answer, settings: Settings, error: str | None) -> str:
-    """Return the answer, and what broke on the way if something did, as one JSON object in one line."""
-    record = {
+def answer_record(answer: Answer, settings: Settings) -> dict[str, Any]:
+    """Return an answer with its evidence and its cost, ready for JSON."""
+    return {
         "verified": answer.verified,
         "code": answer.code,
         "reason": answer.reason,
@@ -66,9 +66,12 @@ def as_json(answer: Answer, settings: Settings, error: str | None) -> str:
         "sandbox": answer.sandbox,
         "policy": settings.policy,
         "seed": settings.seed,
-        "error": error,
     }
-    return json.dumps(record)
+
+
+def as_json(answer: Answer, settings: Settings, error: str | None) -> str:
+    """Return the answer, and what broke on the way if something did, as one JSON object in one line."""
+    return json.dumps({**answer_record(answer, settings), "error": error})
 
 
 def error_as_json(message: str, code: Exit) -> str:

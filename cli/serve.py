@@ -19,11 +19,14 @@ from fastapi import FastAPI
 from cli.exits import EXPECTED, Exit, UsageError, exit_code, one_line, wants_tracebacks
 from cli.printable import printable
 from cli.serving.app import Opener, build_app
+from cli.serving.keys import KeyFile, KeyFileError
 from cli.serving.service import ServeOptions, Service
+from graphs import open_solver
 from graphs.configuration import load_settings
 
 _LONGEST_END_S = 60
 """After the grace: how long connections may take to go."""
+_MOST_CONNECTIONS = 1000
 _LOG = logging.getLogger("uvicorn.error")
 
 
@@ -34,25 +37,29 @@ class ServeCommand:
     host: str = "127.0.0.1"
     port: int = 8765
     """0 takes a free one, which the first line of output names."""
+    keys: Path
+    """File of the keys."""
     config: Path | None = None
     flags: Mapping[str, object]
     """Settings given as flags; None where a flag was not given."""
     options: ServeOptions = ServeOptions()
 
 
-def run_serve(command: ServeCommand, opener: Opener | None = None) -> int:
+def run_serve(command: ServeCommand, opener: Opener = open_solver) -> int:
     """Serve until a signal comes and return the exit code; expected failures end in one line on standard error.
 
     Args:
         command: what was asked for.
-        opener: makes the solver; None loads the model and the sandbox that the settings name.
+        opener: makes the solver.
     """
     try:
         settings = load_settings(command.config, os.environ, command.flags)
-        app = build_app(settings, command.options, opener)
+        keys = KeyFile(command.keys)
+        _check(command.host, keys)
+        app = build_app(settings, command.options, opener, keys=keys)
         with _bound(command.host, command.port) as listener:
             _serve(app, listener, command.options)
-    except EXPECTED as error:
+    except (*EXPECTED, KeyFileError) as error:
         if wants_tracebacks():
             raise
         print(f"atlas: {printable(one_line(error))}", file=sys.stderr)
@@ -68,6 +75,16 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def _check(host: str, keys: KeyFile) -> None:
+    """Refuse to be reached by others without a key.
+
+    Raises:
+        UsageError: no key is in force.
+    """
+    if not is_loopback(host) and not any(key.revoked is None for key in keys.all()):
+        raise UsageError(f"{host} can be reached from other machines: make a key first, with `atlas keys create NAME`")
 
 
 def _bound(host: str, port: int) -> socket.socket:
@@ -97,6 +114,7 @@ def _serve(app: FastAPI, listener: socket.socket, options: ServeOptions) -> None
         http="h11",
         ws="none",
         server_header=False,
+        limit_concurrency=_MOST_CONNECTIONS,
         timeout_graceful_shutdown=int(options.grace_s) + _LONGEST_END_S,
     )
     # While it starts, a failure reaches the caller as an exception and must not be told twice.

@@ -155,5 +155,10 @@ def thread_place(settings: Settings, environ: Mapping[str, str]) -> Path | str:
         return settings.thread_database
     if settings.thread_file:
         return Path(settings.thread_file).expanduser()
+    return state_folder(environ) / "threads.sqlite"
+
+
+def state_folder(environ: Mapping[str, str]) -> Path:
+    """Return where ATLAS keeps what outlives a command."""
     state = environ.get("XDG_STATE_HOME") or "~/.local/state"
-    return Path(state).expanduser() / "atlas" / "threads.sqlite"
+    return Path(state).expanduser() / "atlas"

@@ -22,6 +22,10 @@ class ContextOverflowError(ModelError):
     """A prompt and its answer do not fit into the model's context."""
 
 
+class RequestRefusedError(ModelError):
+    """The model cannot do what a request asks; without the form or the option that the message names it can."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """One turn of a conversation."""
@@ -70,6 +74,11 @@ class Request:
     """Ask for `Completion.log_probability` and `entropy`, which cost a pass over each row."""
     hidden: bool = False
     """Ask for `Completion.hidden`."""
+    prompt: str = ""
+    """A text to be continued as it stands, without messages, template and thinking; control tokens may be spelled out
+    in it."""
+    suffix: str = ""
+    """What follows the text that is written, beside `prompt`; for models that were trained to fill in the middle."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,13 +39,17 @@ def deltas(model: Any, asked: Asked) -> Iterator[Delta]:
     yield _whole(done)
 
 
-async def adeltas(model: Any, asked: Asked) -> AsyncIterator[Delta]:
-    """Yield a reply as it is written, without blocking the event loop."""
+async def adeltas(model: Any, asked: Asked, *, cancelled: Callable[[], bool] | None = None) -> AsyncIterator[Delta]:
+    """Yield a reply as it is written, without blocking the event loop.
+
+    Closing the iterator ends the text; `cancelled` does so for a model that cannot stream.
+    """
     if hasattr(model, "astream"):
         async for delta in model.astream(asked.request, deadline=asked.deadline):
             yield delta
         return
-    (done,) = await asyncio.to_thread(model.complete_many, [asked.request], deadline=asked.deadline)
+    limits = {"deadline": asked.deadline, "cancelled": cancelled}
+    (done,) = await asyncio.to_thread(model.complete_many, [asked.request], **limits)
     yield _whole(done)
 
 

@@ -29,7 +29,7 @@ import numpy as np
 from gguf import GGMLQuantizationType
 
 from inference.backend import Batch, NoRoomError, Sampling, Shape
-from inference.base import ModelError
+from inference.base import ModelError, RequestRefusedError
 from inference.footprint import KvType
 from inference.llama_sampling import Candidates, GrammarShelf, LlamaGrammar, LlamaSampler
 from inference.outputs import Outputs, Row
@@ -179,6 +179,14 @@ class LlamaContext:
         wanted = self._lib.llama_vocab_get_add_bos(self._vocabulary)
         return (self._lib.llama_vocab_bos(self._vocabulary),) if wanted else ()
 
+    @property
+    def fill_marks(self) -> tuple[int, ...]:
+        """The tokens before a prefix, before a suffix, and before what is written between them; empty without them."""
+        lib, vocabulary = self._lib, self._vocabulary
+        marks = (lib.llama_vocab_fim_pre, lib.llama_vocab_fim_suf, lib.llama_vocab_fim_mid)
+        found = tuple(int(mark(vocabulary)) for mark in marks)
+        return found if min(found) >= 0 else ()
+
     def tokenise(self, text: str) -> list[int]:
         """Return token ids; token texts such as `<|im_end|>` become the tokens they name."""
         data = text.encode("utf-8", "replace")
@@ -323,13 +331,21 @@ def grammar_of_schema(schema: str) -> str:
     """Return GBNF text for a JSON schema.
 
     Raises:
-        ModelError: the schema is no JSON, or holds what has no grammar.
+        RequestRefusedError: the schema is no JSON, or holds what has no grammar.
     """
     load_library()
     from llama_cpp.llama_grammar import json_schema_to_gbnf
 
     try:
         return str(json_schema_to_gbnf(schema))
-    except (ValueError, KeyError, TypeError, AttributeError, AssertionError, NotImplementedError) as error:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        AssertionError,
+        NotImplementedError,
+        RecursionError,
+    ) as error:
         why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise ModelError(f"the JSON schema has no grammar ({why}): simplify it") from error
+        raise RequestRefusedError(f"the JSON schema has no grammar ({why}): simplify it") from error

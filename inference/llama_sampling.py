@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.backend import Sampling
-from inference.base import ModelError
+from inference.base import ModelError, RequestRefusedError
 from inference.outputs import CLOSE, Outputs, Row
 
 PENALISED_TOKENS = 64
@@ -188,7 +188,8 @@ class GrammarShelf:
         """Return a grammar at its start; `why` names llama.cpp's reason where it refuses.
 
         Raises:
-            ModelError: the text is no grammar, or the model is closed.
+            RequestRefusedError: the text is no grammar.
+            ModelError: the model is closed.
         """
         with self._lock:
             if self._closed:
@@ -196,7 +197,7 @@ class GrammarShelf:
             if text not in self._prototypes:
                 compiled = self._lib.llama_sampler_init_grammar(self._vocabulary, text.encode(), b"root")
                 if not compiled:
-                    raise ModelError(f"llama.cpp refuses the grammar ({why()}): correct it")
+                    raise RequestRefusedError(f"llama.cpp refuses the grammar ({why()}): correct it")
                 if len(self._prototypes) >= _MOST_GRAMMARS:
                     self._lib.llama_sampler_free(self._prototypes.pop(next(iter(self._prototypes))))
                 self._prototypes[text] = compiled

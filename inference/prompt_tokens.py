@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from inference.base import ContextOverflowError, Message, ModelError, Request, Thinking
+from inference.base import ContextOverflowError, Message, ModelError, Request, RequestRefusedError, Thinking
 from inference.chat_template import CHATML, ChatTemplate, chunks, special_pattern
 from inference.forcing import BLANK, HAND_OVER, WAIT, ThinkingMarks, share_room
 from inference.gguf_file import GgufHeader
@@ -68,10 +68,13 @@ class PromptTokens:
 
         Raises:
             ContextOverflowError: the prompt leaves no room for an answer.
+            RequestRefusedError: the model was not trained to fill in the middle.
             ModelError: the template fails, or the model is closed.
         """
-        thinking = request.thinking if self.marks is not None and self.marks.act_on(request.thinking) else Thinking()
-        prompt = self.tokens(request.messages, thinking)
+        bare = bool(request.prompt or request.suffix)
+        wanted = Thinking() if bare else request.thinking
+        thinking = wanted if self.marks is not None and self.marks.act_on(wanted) else Thinking()
+        prompt = self._bare(request) if bare else self.tokens(request.messages, thinking)
         room = self._context - len(prompt)
         if room < min(_LEAST_ROOM, request.max_tokens):
             raise self._overflow(str(len(prompt)))
@@ -87,13 +90,25 @@ class PromptTokens:
         if sum(len(message.content) for message in messages) > most:
             raise self._overflow(f"more than {self._context}")
         pieces = self._template.pieces(messages, thinking=thinking.at_most > 0)
-        tokens = [token for text in chunks(pieces, self._special) for token in self._tokenise(text)]
-        first = self._llama.first_token
-        if first and tuple(tokens[:1]) != first:
-            tokens = [*first, *tokens]
+        tokens = self._begun([token for text in chunks(pieces, self._special) for token in self._tokenise(text)])
         if self.marks is not None and thinking.at_most == 0 and self._ends_thinking(tokens):
             tokens += self.marks.close
         return tuple(tokens)
+
+    def _bare(self, request: Request) -> tuple[int, ...]:
+        if len(request.prompt) + len(request.suffix) > self._context * _MOST_CHARACTERS_PER_TOKEN:
+            raise self._overflow(f"more than {self._context}")
+        if not request.suffix:
+            return tuple(self._begun(self._tokenise(request.prompt)))
+        if not self._llama.fill_marks:
+            raise RequestRefusedError(f"{self._name} does not fill in the middle: leave the suffix out")
+        before, after, middle = self._llama.fill_marks
+        return (before, *self._tokenise(request.prompt), after, *self._tokenise(request.suffix), middle)
+
+    def _begun(self, tokens: list[int]) -> list[int]:
+        """Put the token before a prompt that the model wants at the head of every text."""
+        first = self._llama.first_token
+        return tokens if tuple(tokens[: len(first)]) == first else [*first, *tokens]
 
     def close(self) -> None:
         """Refuse further requests; returns when nobody tokenises any more."""

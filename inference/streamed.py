@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from inference.base import Completion, ModelError, Request, Stop, Thinking
+from inference.base import Completion, Request, RequestRefusedError, Stop, Thinking
 from inference.thinking import MARKS, split_thinking
 
 
@@ -89,8 +89,10 @@ def refuse_forms(request: Request, name: str, *, json_schema: bool = False, gram
     """Refuse a form of the answer that a back end cannot hold it to; the arguments say which it can.
 
     Raises:
-        ModelError: the request has a grammar or a JSON schema that would be ignored.
+        RequestRefusedError: the request has a grammar or a JSON schema that would be ignored, or no messages.
     """
+    if request.prompt or request.suffix:
+        raise RequestRefusedError(f"{name} cannot continue a bare text: use a GGUF file, or send messages")
     for asked, can, what in ((request.json_schema, json_schema, "JSON schema"), (request.grammar, grammar, "grammar")):
         if asked and not can:
-            raise ModelError(f"{name} cannot hold an answer to a {what}: use a GGUF file, or ask without it")
+            raise RequestRefusedError(f"{name} cannot hold an answer to a {what}: use a GGUF file, or ask without it")

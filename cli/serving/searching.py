@@ -1,10 +1,16 @@
-"""A search as a run of the queue: the graph runs in a thread of its own, its events arrive in the event loop."""
+"""A search as a run of the queue: the graph runs in a thread of its own, its events arrive in the event loop.
+
+Events are also logged, under the id of the run, to wherever `cli.logs.open_log` says.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
 
+import structlog
+
+from cli.logs import EventLog
 from cli.serving.work import Perform, Run
 from graphs import OpenSolver
 from graphs.events import Event
@@ -35,9 +41,13 @@ def _following(solver: OpenSolver, begin: Begin) -> Perform:
     async def perform(run: Run) -> None:
         loop = asyncio.get_running_loop()
         run.on_stop = solver.cancel
+        run.label = solver.settings.policy
+
+        log = EventLog(structlog.get_logger(), run.id, lambda: solver.span)
 
         def follow() -> None:
             for event in begin(solver):
+                log.write(event)
                 if run.stopped:  # a stop that came before the search began had nothing to cancel
                     solver.cancel()
                 loop.call_soon_threadsafe(run.post, event)

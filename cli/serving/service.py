@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Annotated
 
+from fastapi import Depends, Request
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from cli.serving.searching import a_search
-from cli.serving.work import Run, Work
+from cli.serving.work import Lane, Run, Watch, Work
 from graphs import OpenSolver
 from inference.base import Model
 from nodes.settings import Settings
 from nodes.state import Problem
 
-SearchName = Literal["atlas", "atlas-fast", "atlas-thorough"]
 RAW = "raw"
 
 
@@ -59,7 +59,7 @@ def _thorough(settings: Settings) -> Settings:
     )
 
 
-SEARCHES: dict[SearchName, Callable[[Settings], Settings]] = {
+SEARCHES: Mapping[str, Callable[[Settings], Settings]] = {
     "atlas": lambda settings: settings,
     "atlas-fast": _fast,
     "atlas-thorough": _thorough,
@@ -77,6 +77,7 @@ class Service:
         *,
         store: BaseCheckpointSaver[str] | None = None,
         approve: bool = False,
+        watch: Watch = lambda run, event: None,
     ) -> None:
         """Serve with what is open.
 
@@ -84,13 +85,15 @@ class Service:
             opened: model and sandbox, which stay the caller's to close.
             options: what bounds the server.
             store: keeps the searches that have a name.
+            watch: see `Work`.
             approve: no answer may go out before a person has approved it.
         """
         self.opened = opened
         self.options = options
         self.store = store
         self.approve = approve
-        self.work = Work(at_once={"search": options.searches, "text": options.texts}, most_waiting=options.waiting)
+        at_once: dict[Lane, int] = {"search": options.searches, "text": options.texts}
+        self.work = Work(at_once=at_once, most_waiting=options.waiting, watch=watch)
 
     @property
     def settings(self) -> Settings:
@@ -102,10 +105,15 @@ class Service:
         """The bare model."""
         return self.opened.model
 
-    def solver(self, settings: Settings) -> OpenSolver:
-        """Return a solver for one search with settings of its own, over the shared model and sandbox."""
-        solver = OpenSolver(settings, self.opened.model, self.opened.sandbox)
-        if self.store is not None:
+    def solver(self, settings: Settings, *, stored: bool = True) -> OpenSolver:
+        """Return a solver for one search with settings of its own, over the shared model and sandbox.
+
+        Args:
+            settings: of the search.
+            stored: the search has the name of a thread, under which every step is kept.
+        """
+        solver = OpenSolver(settings, self.opened.model, self.opened.sandbox, self.opened.tracing)
+        if self.store is not None and stored:
             solver.keep_in(self.store)
         return solver
 
@@ -115,4 +123,15 @@ class Service:
         Raises:
             BusyError: no more work is taken now.
         """
-        return self.work.submit(a_search(self.solver(settings), problem, thread=thread), lane="search", client=client)
+        solver = self.solver(settings, stored=bool(thread))
+        return self.work.submit(a_search(solver, problem, thread=thread), lane="search", client=client)
+
+
+def service_of(request: Request) -> Service:
+    """Return the service of the application that got a request."""
+    service: Service = request.app.state.service
+    return service
+
+
+Serving = Annotated[Service, Depends(service_of)]
+"""Parameter of a route that needs the service."""

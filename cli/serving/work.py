@@ -56,20 +56,23 @@ class Waiting:
 
 
 Perform = Callable[["Run"], Awaitable[None]]
+Watch = Callable[["Run", object], None]
 
 
-def _nothing() -> None:
-    """Stop what has nothing to stop."""
+def _nothing(*_: object) -> None:
+    """Take a call that nobody needs."""
 
 
 class Run:
     """One piece of work, from the moment it is asked for; its events are kept for all who listen."""
 
-    def __init__(self, perform: Perform, *, lane: Lane, client: str) -> None:
+    def __init__(self, perform: Perform, *, lane: Lane, client: str, watch: Watch) -> None:
         """Wait; `Work.submit` makes runs."""
         self.id = uuid4().hex
         self.lane = lane
         self.client = client
+        self.label = ""
+        """Set by the work: what kind of work it is, for counting."""
         self.events: list[object] = []
         self.error: BaseException | None = None
         self.done = False
@@ -78,6 +81,7 @@ class Run:
         self.on_stop: Callable[[], None] = _nothing
         """Set by the work: ends it soon, with what it has."""
         self._perform = perform
+        self._watch = watch
         self._turn = asyncio.Event()
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -85,6 +89,7 @@ class Run:
 
     def post(self, event: object) -> None:
         """Tell all listeners."""
+        self._watch(self, event)
         self.events.append(event)
         self._wake()
 
@@ -126,6 +131,8 @@ class Run:
         self._news = asyncio.Event()
 
     def _end(self, error: BaseException | None) -> None:
+        if error is not None:
+            self._watch(self, error)
         self.error = error
         self.done = True
         self._wake()
@@ -134,15 +141,17 @@ class Run:
 class Work:
     """Admits runs to their turn."""
 
-    def __init__(self, *, at_once: Mapping[Lane, int], most_waiting: int) -> None:
+    def __init__(self, *, at_once: Mapping[Lane, int], most_waiting: int, watch: Watch = _nothing) -> None:
         """Start empty.
 
         Args:
             at_once: how many runs of each lane work together.
             most_waiting: how many may wait, over both lanes.
+            watch: told every event of every run, and the error that one ended with.
         """
         self._at_once = dict(at_once)
         self._most_waiting = most_waiting
+        self._watch = watch
         self._waiting: list[Run] = []
         self._running: list[Run] = []
         self._mean_s: dict[Lane, float] = {}
@@ -183,7 +192,7 @@ class Work:
             raise QueueFullError(
                 f"{self.waiting} requests wait already: try again in {seconds} s", retry_after_s=seconds
             )
-        run = Run(perform, lane=lane, client=client)
+        run = Run(perform, lane=lane, client=client, watch=self._watch)
         self._waiting.append(run)
         run._task = asyncio.create_task(self._go(run), name=f"atlas-run {run.id}")
         run._task.add_done_callback(lambda task: self._end(run, task))
@@ -238,6 +247,8 @@ class Work:
 
     async def _go(self, run: Run) -> None:
         await run._turn.wait()
+        if run.stopped:  # between the turn and its first step there was nothing to tell
+            raise asyncio.CancelledError
         run._began = time.monotonic()
         await run._perform(run)
 

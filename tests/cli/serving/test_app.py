@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,7 @@ from cli.exits import Exit
 from cli.serve import ServeCommand, run_serve
 from inference.base import Message, ModelError, Request
 from inference.scripted import ScriptedModel
+from tests.cli.serving.conftest import PROBLEM, PROGRAM
 
 
 @pytest.mark.bubblewrap
@@ -27,6 +30,23 @@ def test_model_is_closed_with_the_server(serve):
         model.complete_many([_request()])
 
 
+@pytest.mark.bubblewrap
+def test_searches_are_logged_and_traced_under_the_same_ids(serve, tmp_path):
+    log, spans = tmp_path / "log.jsonl", tmp_path / "spans.jsonl"
+    with (
+        serve(ScriptedModel(lambda request: PROGRAM), log_file=str(log), traces=str(spans)) as served,
+        served.http() as http,
+    ):
+        body = {"model": "atlas-fast", "messages": [{"role": "user", "content": PROBLEM}]}
+        assert http.post("/v1/chat/completions", json=body).status_code == 200
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert {line["event"] for line in lines} >= {"box", "ran", "answer"}
+    assert len({line["task"] for line in lines}) == 1
+    assert {line["trace_id"] for line in lines if "trace_id" in line}
+    assert "def total" not in log.read_text()
+    assert lines[-1]["trace_id"] in spans.read_text()
+
+
 def _request():
     return Request(messages=(Message(role="user", content="hi"),), max_tokens=8)
 
@@ -34,7 +54,9 @@ def _request():
 @pytest.mark.usefixtures("elsewhere")
 class TestFailureToStart:
     def command(self, **changes):
-        return ServeCommand(**{"port": 0, "flags": {"thread_file": "threads.sqlite"}} | changes)
+        return ServeCommand(
+            **{"port": 0, "keys": Path("keys.sqlite"), "flags": {"thread_file": "threads.sqlite"}} | changes
+        )
 
     def refuse(self, settings):
         raise ModelError("no weights")

@@ -105,6 +105,17 @@ async def test_stopped_waiter_gives_up_its_place():
 
 
 @looped
+async def test_run_stopped_between_its_turn_and_its_first_step_never_begins():
+    work, job = work_of(), Held()
+    run = work.submit(job, lane="search")
+    run.stop()
+    with pytest.raises(StoppedError):
+        await told(run)
+    assert not job.began.is_set()
+    assert work.running == ()
+
+
+@looped
 async def test_failure_reaches_every_listener_and_frees_the_turn():
     async def fail(run):
         run.post("half")
