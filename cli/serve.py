@@ -154,7 +154,9 @@ class Server(uvicorn.Server):
             print(printable(line), file=sys.stderr)
         host, port = (sockets or [])[0].getsockname()[:2]
         where = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        print(f"atlas: {self._service.model.name} serves on {where}/v1; Ctrl-C ends it", file=sys.stderr, flush=True)
+        name = self._service.model.name
+        line = f"atlas: {name} serves on {where}/v1, and a page on {where}; Ctrl-C ends it"
+        print(line, file=sys.stderr, flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Drain the queue while the connections are closed."""

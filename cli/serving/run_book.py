@@ -9,11 +9,12 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from cli.exits import EXPECTED, one_line
+from cli.exits import one_line
+from cli.serving.errors import api_error, logged
 from cli.serving.run_view import SearchView, view_of
 from cli.serving.searching import a_decided_search, a_resumed_search, a_search
 from cli.serving.service import Service
-from cli.serving.work import BusyError, Perform, Run, StoppedError
+from cli.serving.work import Perform, Run, StoppedError
 from graphs import build_solver
 from graphs.configuration import ThreadError
 from graphs.events import Spent
@@ -93,12 +94,9 @@ class _Live:
     def error(self) -> str:
         """What went wrong, in one sentence."""
         error = self.run.error
-        if error is None:
-            return ""
         if isinstance(error, StoppedError):
             return "it was cancelled before its turn came"
-        expected = isinstance(error, (*EXPECTED, BusyError))
-        return one_line(error) if expected and isinstance(error, Exception) else f"internal error: {error!r}"
+        return one_line(api_error(error)) if error is not None else ""
 
 
 class RunBook:
@@ -223,8 +221,8 @@ class RunBook:
                 async for event in run.listen(start):
                     yield f"{run.id}.{start}", _kind(event), asdict(event)  # type: ignore[call-overload]
                     start += 1
-            except Exception as error:  # noqa: BLE001 - `summary` tells it, in one sentence
-                del error
+            except Exception as error:  # noqa: BLE001 - the detail of the run tells it, in one sentence
+                logged(error)
         thread = await asyncio.to_thread(self.find, id_)
         yield "", "state", {"state": self._summary(id_, thread).state}
 

@@ -7,7 +7,7 @@ import { Figure } from "./figure.js";
 import { listRuns } from "./runs.js";
 import { RunPage } from "./run.js";
 
-const LIST_EVERY_MS = 5000;
+const LIST_EVERY_MS = 15_000;
 const by = (id) => document.getElementById(id);
 const main = by("main");
 let server, graph, page = null, runs = [];
@@ -89,7 +89,9 @@ async function start() {
   window.addEventListener("hashchange", route);
   await refresh();
   await route();
-  setInterval(refresh, LIST_EVERY_MS);
+  const whenSeen = () => document.visibilityState === "visible" && refresh();
+  document.addEventListener("visibilitychange", whenSeen);
+  setInterval(whenSeen, LIST_EVERY_MS);
 }
 
 start();
