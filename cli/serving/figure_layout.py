@@ -19,9 +19,17 @@ _LANE = 0.6
 class Drawable(Protocol):
     """An arrow of LangGraph's drawable graph."""
 
-    source: str
-    target: str
-    conditional: bool
+    @property
+    def source(self) -> str:
+        """Name of the box where it begins."""
+
+    @property
+    def target(self) -> str:
+        """Name of the box where it ends."""
+
+    @property
+    def conditional(self) -> bool:
+        """Whether it is taken only sometimes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -219,7 +219,7 @@ class RunBook:
             start = int(number) + 1 if seen == run.id and number.isdigit() else 0
             try:
                 async for event in run.listen(start):
-                    yield f"{run.id}.{start}", _kind(event), asdict(event)  # type: ignore[call-overload]
+                    yield f"{run.id}.{start}", _kind(event), _fields(event)
                     start += 1
             except Exception as error:  # noqa: BLE001 - the detail of the run tells it, in one sentence
                 logged(error)
@@ -245,6 +245,7 @@ class RunBook:
         live = self._live.get(id_)
         problem = thread.problem if thread else live.problem if live else Problem()
         answer = thread.answer if thread else None
+        times = [*([thread.changed] if thread else []), *([live.began] if live else [])]
         return RunSummary(
             id=id_,
             name=thread.name if thread else live.name if live else "",
@@ -256,7 +257,7 @@ class RunBook:
             has_program=answer is not None and bool(answer.code),
             tokens=max(thread.tokens if thread else 0, live.tokens if live else 0),
             began=live.began if live else None,
-            changed=max(filter(None, (thread and thread.changed, live and live.began))),
+            changed=max(times),
         )
 
     def _state(self, live: _Live | None, thread: Thread | None) -> RunState:
@@ -273,6 +274,10 @@ def _noted(live: _Live | None, thread: Thread | None) -> dict[str, Any]:
     if live is not None:
         return {name: getattr(live.settings, name) for name in NOTED}
     return dict(thread.settings) if thread is not None else {}
+
+
+def _fields(event: object) -> dict[str, Any]:
+    return asdict(event) if is_dataclass(event) and not isinstance(event, type) else {}
 
 
 def _kind(event: object) -> str:
