@@ -9,7 +9,7 @@ import os
 import socket
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
@@ -56,9 +56,11 @@ def run_serve(command: ServeCommand, opener: Opener = open_solver) -> int:
         settings = load_settings(command.config, os.environ, command.flags)
         keys = KeyFile(command.keys)
         _check(command.host, keys)
-        app = build_app(settings, command.options, opener, keys=keys)
+        # Where others can come in, a key stands guard, and what they call this machine is not known.
+        options = replace(command.options, hosts=() if is_loopback(command.host) else None)
+        app = build_app(settings, options, opener, keys=keys)
         with _bound(command.host, command.port) as listener:
-            _serve(app, listener, command.options)
+            _serve(app, listener, options)
     except (*EXPECTED, KeyFileError) as error:
         if wants_tracebacks():
             raise
@@ -152,7 +154,9 @@ class Server(uvicorn.Server):
             print(printable(line), file=sys.stderr)
         host, port = (sockets or [])[0].getsockname()[:2]
         where = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        print(f"atlas: {self._service.model.name} serves on {where}/v1; Ctrl-C ends it", file=sys.stderr, flush=True)
+        name = self._service.model.name
+        line = f"atlas: {name} serves on {where}/v1, and a page on {where}; Ctrl-C ends it"
+        print(line, file=sys.stderr, flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Drain the queue while the connections are closed."""

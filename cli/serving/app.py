@@ -12,13 +12,15 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from cli.logs import open_log
-from cli.serving import chat, embeddings
+from cli.serving import chat, embeddings, runs
 from cli.serving.allowance import Callers
 from cli.serving.errors import add_error_handlers
 from cli.serving.gate import Gate
 from cli.serving.keys import KeyFile
 from cli.serving.metrics import Metrics, add_metrics
+from cli.serving.page_files import add_page
 from cli.serving.pieces import usage_in
+from cli.serving.same_origin import SameOrigin
 from cli.serving.service import ServeOptions, Service, Serving
 from cli.serving.work import Run, Watch
 from cli.threads import thread_file
@@ -67,9 +69,12 @@ def build_app(
     app.add_middleware(Gate, keys=keys, callers=callers, metrics=metrics, body_bytes=options.body_bytes)
     app.include_router(chat.router)
     app.include_router(embeddings.router)
+    app.include_router(runs.router)
     add_metrics(app, metrics)
+    add_page(app)
 
     _add_health(app)
+    app.add_middleware(SameOrigin, hosts=options.hosts)
     return app
 
 

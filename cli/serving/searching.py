@@ -37,6 +37,11 @@ def a_resumed_search(solver: OpenSolver, thread: str) -> Perform:
     return _following(solver, lambda one: one.resume(thread))
 
 
+def a_decided_search(solver: OpenSolver, thread: str, *, approved: bool) -> Perform:
+    """Return the work of a stored search that waits for a person, who has decided; see `a_search`."""
+    return _following(solver, lambda one: one.decide(thread, approved=approved))
+
+
 def _following(solver: OpenSolver, begin: Begin) -> Perform:
     async def perform(run: Run) -> None:
         loop = asyncio.get_running_loop()

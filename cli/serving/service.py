@@ -35,6 +35,8 @@ class ServeOptions:
     """Most wall time of a single text, which is then given as far as it got."""
     body_bytes: int = 4_000_000
     """Longest request."""
+    hosts: tuple[str, ...] | None = ()
+    """Names under which a browser may call this server, beside loopback addresses; None: any."""
 
 
 def _fast(settings: Settings) -> Settings:
