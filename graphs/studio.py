@@ -133,10 +133,10 @@ def _prepared(given: Any) -> Any:
     return replace(given, update=as_records(given.update)) if is_edit else given
 
 
-def _configured(config: RunnableConfig, context: Context, held: CheckpointTuple | None, paused_s: float) -> Any:
+def _configured(config: RunnableConfig, context: Context, held: CheckpointTuple | None) -> RunnableConfig:
     """Return the configuration with room for every move, and what the thread's next steps store beside their state."""
     limits = run_config(context)
-    metadata = {**config.get("metadata", {}), **notes(held, paused_s=paused_s)}
+    metadata = {**config.get("metadata", {}), **notes(context.settings, held, paused_s=context.paused_s)}
     return {**config, **limits, "metadata": metadata}
 
 
@@ -159,7 +159,7 @@ class StudioSolver(CompiledStateGraph[SolveState, Context, SolveInput, SolveStat
         given, full = _prepared(input), ensure_config(config)
         held = await self._last_step(full) if _resumes(given) else None
         run = replace(run, paused_s=standstill(held))
-        full = _configured(full, run, held, run.paused_s)
+        full = _configured(full, run, held)
         try:
             async for part in super().astream(given, full, context=run, **options):
                 yield part

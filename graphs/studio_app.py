@@ -1,7 +1,7 @@
 """What LangGraph's server needs beside the graph (`langgraph.json` names `app` and `checkpointer`).
 
 It loads the model at its start, stores threads where the command line does and lists those that are there already, and
-refuses a run with settings that have no meaning before it waits in the queue.
+refuses a run whose settings, or an edit whose fields, have no meaning before it reaches queue or store.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import json
 import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -24,13 +24,15 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graphs.configuration import SettingsError, ThreadError, thread_place
-from graphs.studio import close_collaborators, collaborators, machine_settings, run_settings
+from graphs.studio import as_records, close_collaborators, collaborators, machine_settings, run_settings
 from graphs.threads import Thread, aopen_store, open_store, stored_threads, thread_id
 from inference.base import ModelError
 from sandbox.base import SandboxUnavailableError
 
 GRAPH = "atlas"
+_NO_JSON = "the body is not JSON"
 _RUN = re.compile(r"(/threads/[^/]+)?/runs(/stream|/wait|/batch|/crons)?/?")
+_EDIT = re.compile(r"/threads/[^/]+/state/?")
 _log = structlog.stdlib.get_logger("atlas")
 
 
@@ -83,15 +85,16 @@ class Door:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a run whose settings have no meaning with 422 and one sentence; pass everything else on."""
+        """Answer what has no meaning with 422 and one sentence; pass everything else on."""
         posts = scope["type"] == "http" and scope["method"] == "POST"
+        check = _check_of(scope["path"]) if posts else None
         if posts and scope["path"] == "/threads/search":
             await self._listed()
-        if not posts or not _RUN.fullmatch(scope["path"]):
+        if check is None:
             await self._app(scope, receive, send)
             return
         body = await Request(scope, receive).body()
-        if fault := await asyncio.to_thread(run_fault, body):
+        if fault := await asyncio.to_thread(check, body):
             await JSONResponse({"detail": fault}, status_code=422)(scope, receive, send)
             return
         await self._app(scope, _again(body, receive), send)
@@ -103,12 +106,19 @@ class Door:
             await _log.aerror(str(error))
 
 
+def _check_of(path: str) -> Callable[[bytes], str] | None:
+    """Return what looks for faults in the body of a request, if anything does."""
+    if _RUN.fullmatch(path):
+        return run_fault
+    return edit_fault if _EDIT.fullmatch(path) else None
+
+
 def run_fault(body: bytes) -> str:
     """Return what is wrong with the settings of a run, or of several, in one line; empty if nothing is."""
     try:
         asked = json.loads(body)
     except ValueError:
-        return "the body is not JSON"
+        return _NO_JSON
     for one in asked if isinstance(asked, list) else [asked]:
         context = one.get("context") if isinstance(one, dict) else None
         if context is not None and not isinstance(context, dict):
@@ -117,6 +127,19 @@ def run_fault(body: bytes) -> str:
             run_settings(context)
         except SettingsError as error:
             return str(error)
+    return ""
+
+
+def edit_fault(body: bytes) -> str:
+    """Return what is wrong with an edit of the state, in one line; empty if nothing is."""
+    try:
+        asked = json.loads(body)
+    except ValueError:
+        return _NO_JSON
+    try:
+        as_records(asked.get("values") if isinstance(asked, dict) else asked)
+    except ValueError as error:
+        return str(error)
     return ""
 
 
