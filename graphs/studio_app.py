@@ -10,8 +10,10 @@ import asyncio
 import json
 import os
 import re
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from types import FrameType
 from typing import Any
 
 import structlog
@@ -24,7 +26,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graphs.configuration import SettingsError, ThreadError, thread_place
-from graphs.studio import as_records, close_collaborators, collaborators, machine_settings, run_settings
+from graphs.studio import as_records, cancel_runs, close_collaborators, collaborators, machine_settings, run_settings
 from graphs.threads import Thread, aopen_store, open_store, stored_threads, thread_id
 from inference.base import ModelError
 from sandbox.base import SandboxUnavailableError
@@ -44,8 +46,29 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await _log.ainfo(f"model {model.name}, sandbox {sandbox.name}. {model.notice} {sandbox.notice}".strip())
     except (ModelError, SandboxUnavailableError, SettingsError) as error:
         await _log.aerror(f"runs will fail: {error}")
-    yield
+    with _searches_end_first():
+        yield
     await asyncio.to_thread(close_collaborators)
+
+
+@contextmanager
+def _searches_end_first() -> Iterator[None]:
+    """Let a signal that ends the server end its searches, which are stored with the best answer so far."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        cancel_runs()
+        handler = before[signal.Signals(number)]
+        if callable(handler):
+            handler(number, frame)
+
+    for number in before:
+        signal.signal(number, on_signal)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @asynccontextmanager

@@ -9,22 +9,20 @@ import sys
 from urllib.parse import urlsplit
 
 import pytest
+from langgraph_sdk import get_client
 
 from graphs.configuration import ThreadError, load_settings, thread_place
 from graphs.threads import open_store, stored_threads, thread_id
 from tests.graphs.killing import killed_after
-from tests.graphs.postgres_server import QUOTED, SECRET, postgres, programs
+from tests.graphs.postgres_server import QUOTED, SECRET, postgres
 from tests.graphs.studio_server import environment, studio
 
-pytest.importorskip("psycopg", reason="the postgres extra is not installed (make test installs it)")
-
+pytestmark = pytest.mark.postgres
 SETTING = "ATLAS_THREAD_DATABASE"
 
 
 @pytest.fixture(scope="module")
 def database():
-    if programs() is None:
-        pytest.skip("no PostgreSQL server is installed (apt-get install postgresql)")
     with postgres() as address:
         yield address
 
@@ -70,12 +68,10 @@ def stored_values(store, name: str):
     return held.checkpoint["channel_values"]
 
 
+@pytest.mark.server
 @pytest.mark.gguf
 @pytest.mark.bubblewrap
 def test_server_shares_the_database_and_tells_no_password(home, database):
-    pytest.importorskip("langgraph_api", reason="the server extra is not installed (make test installs it)")
-    from langgraph_sdk import get_client
-
     killed_after(home, "shared", "budgeted_generation", **{SETTING: database})
 
     async def talk(url: str):

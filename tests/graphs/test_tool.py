@@ -24,7 +24,7 @@ from tests.graphs.conftest import wait_until
 from tests.graphs.programmer import FUNCTION, Talk, kind_of
 from tests.graphs.studio_server import EXAMPLE
 
-pytestmark = [pytest.mark.gguf, pytest.mark.bubblewrap]
+pytestmark = [pytest.mark.gguf, pytest.mark.bubblewrap, pytest.mark.agents]
 THREAD = {"configurable": {"thread_id": "one"}}
 
 
@@ -36,6 +36,7 @@ class Agent(GenericFakeChatModel):
 
 
 def agent_of(tool, statement=EXAMPLE, **options):
+
     call = {"name": "atlas", "args": {"statement": statement}, "id": "1", "type": "tool_call"}
     script = iter([AIMessage("", tool_calls=[call]), AIMessage("Done.")])
     return create_agent(Agent(messages=script), [tool], **options)
