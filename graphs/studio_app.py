@@ -1,7 +1,8 @@
 """What LangGraph's server needs beside the graph (`langgraph.json` names `app` and `checkpointer`).
 
-It loads the model at its start, stores threads where the command line does and lists those that are there already, and
-refuses a run whose settings, or an edit whose fields, have no meaning before it reaches queue or store.
+It loads the model at its start, keeps threads where the command line does and nowhere else (`langgraph.json` switches
+the server's own pickles off), lists those that are there already, and refuses a run whose settings, or an edit whose
+fields, have no meaning before it reaches queue or store.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await _log.ainfo(f"model {model.name}, sandbox {sandbox.name}. {model.notice} {sandbox.notice}".strip())
     except (ModelError, SandboxUnavailableError, SettingsError) as error:
         await _log.aerror(f"runs will fail: {error}")
+    await _listed()
     with _searches_end_first():
         yield
     await asyncio.to_thread(close_collaborators)
@@ -95,6 +97,13 @@ async def know_threads() -> None:
         await client.threads.create(thread_id=key, metadata=about, if_exists="do_nothing", graph_id=GRAPH)
 
 
+async def _listed() -> None:
+    try:
+        await know_threads()
+    except ThreadError as error:
+        await _log.aerror(str(error))
+
+
 def _stored() -> list[Thread]:
     with open_store(thread_place(machine_settings(), os.environ)) as store:
         return stored_threads(store)
@@ -112,7 +121,7 @@ class Door:
         posts = scope["type"] == "http" and scope["method"] == "POST"
         check = _check_of(scope["path"]) if posts else None
         if posts and scope["path"] == "/threads/search":
-            await self._listed()
+            await _listed()
         if check is None:
             await self._app(scope, receive, send)
             return
@@ -121,12 +130,6 @@ class Door:
             await JSONResponse({"detail": fault}, status_code=422)(scope, receive, send)
             return
         await self._app(scope, _again(body, receive), send)
-
-    async def _listed(self) -> None:
-        try:
-            await know_threads()
-        except ThreadError as error:
-            await _log.aerror(str(error))
 
 
 def _check_of(path: str) -> Callable[[bytes], str] | None:

@@ -100,7 +100,9 @@ def talk(server: Any, conversation: Callable[[mcp.Client], Awaitable[T]], **opti
     return asyncio.run(whole())
 
 
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
+@pytest.mark.parametrize(
+    ("server", "mode"), [("stdio", "auto"), ("http", "auto"), ("http", "legacy")], indirect=["server"]
+)
 def test_result_is_structured_and_progress_is_told(server, mode):
     told: list[tuple[float, str]] = []
 
@@ -123,8 +125,12 @@ def test_result_is_structured_and_progress_is_told(server, mode):
     assert any("plan_search" in message for _, message in told)
 
 
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
-@pytest.mark.parametrize("action", ["yes", "no", "decline"])
+@pytest.mark.parametrize(
+    ("server", "mode", "action"),
+    [("stdio", "auto", "no"), ("stdio", "legacy", "yes")]
+    + [("http", mode, action) for mode in ("auto", "legacy") for action in ("yes", "no", "decline")],
+    indirect=["server"],
+)
 def test_person_is_asked_where_the_client_can_ask(server, mode, action):
     asked: list[str] = []
 
@@ -144,11 +150,11 @@ def test_person_is_asked_where_the_client_can_ask(server, mode, action):
     assert solution["code"].startswith("def pack_line(") is (action == "yes")
 
 
-def test_client_that_cannot_ask_is_told_before_any_work(server):
+def test_client_that_cannot_ask_is_told_before_any_work(web):
     async def conversation(client):
         return await client.call_tool("solve", {**SMALL, "approve": True})
 
-    result = talk(server, conversation)
+    result = talk(web, conversation)
     assert result.is_error
     assert "cannot ask" in result.content[0].text
 
@@ -160,14 +166,15 @@ def test_client_that_cannot_ask_is_told_before_any_work(server):
         ({"statement": "x", "k": 0}, "k must be at least 1"),
         ({"statement": "x", "policy": "magic"}, "policy"),
         ({"k": 4}, "statement"),
-        ({"statement": "word " * 60_000}, "context"),
+        ({"statement": "word " * 60_000}, "characters; at most"),
+        ({"statement": "word " * 20_000}, "context"),
     ],
 )
-def test_bad_input_is_an_error_of_the_tool_in_words(server, arguments, words):
+def test_bad_input_is_an_error_of_the_tool_in_words(web, arguments, words):
     async def conversation(client):
         return await client.call_tool("solve", arguments)
 
-    result = talk(server, conversation)
+    result = talk(web, conversation)
     assert result.is_error
     assert words in result.content[0].text
     assert "Traceback" not in result.content[0].text

@@ -26,6 +26,8 @@ pytest.importorskip("langgraph_api", reason="the server extra is not installed (
 
 pytestmark = [pytest.mark.gguf, pytest.mark.bubblewrap]
 BUDGET = {"k": 4, "max_rounds": 3}
+GREEDY = {"k": 64, "max_programs": 5000, "policy": "resample", "budget_tokens": 10_000_000}
+"""Goes on for minutes."""
 T = TypeVar("T")
 
 
@@ -235,7 +237,7 @@ def test_empty_statement_is_told_in_one_line(drive):
         return [part async for part in client.runs.stream(None, assistant, input={"statement": " "})]
 
     (fault,) = [part.data for part in drive(talk) if part.event == "error"]
-    assert fault["message"] == "the problem is empty"
+    assert fault["message"].startswith("the problem is empty: ")
 
 
 def test_cancelled_run_stops_decoding(drive, server):
@@ -243,8 +245,7 @@ def test_cancelled_run_stops_decoding(drive, server):
 
     async def talk(client, assistant):
         thread = await new_thread(client)
-        greedy = {"k": 64, "max_programs": 5000, "budget_seconds": 600, "policy": "phase1"}
-        run = await client.runs.create(thread, assistant, input={"statement": EXAMPLE}, context=greedy)
+        run = await client.runs.create(thread, assistant, input={"statement": EXAMPLE}, context=GREEDY)
         async for part in client.runs.join_stream(thread, run["run_id"], stream_mode="custom"):
             if part.event == "custom" and part.data["kind"] == "tokens":
                 break
@@ -373,13 +374,12 @@ def test_nothing_is_looked_up_outside_this_machine(tmp_path):
 def test_make_studio_ends_on_ctrl_c_and_keeps_what_ran(tmp_path):
     """One Ctrl-C, while a search that could go on for minutes is waited for: it is stored with its best answer."""
     make = ("make", "-s", "-C", str(ROOT), "-o", "setup", "studio", f"VENV={Path(sys.executable).parents[1]}")
-    greedy = {"k": 64, "max_programs": 5000, "policy": "resample", "budget_tokens": 10_000_000}
 
     async def talk(url: str, stop: Callable[[], None]) -> str:
         async with get_client(url=url) as client:
             thread = await new_thread(client)
             waiting = asyncio.create_task(
-                client.runs.wait(thread, "atlas", input={"statement": EXAMPLE}, context=greedy)
+                client.runs.wait(thread, "atlas", input={"statement": EXAMPLE}, context=GREEDY)
             )
             while not (await client.threads.get_state(thread))["values"].get("candidates"):
                 await asyncio.sleep(0.1)
@@ -391,5 +391,6 @@ def test_make_studio_ends_on_ctrl_c_and_keeps_what_ran(tmp_path):
         thread = asyncio.run(talk(url, lambda: os.killpg(process.pid, signal.SIGINT)))
         process.wait(60)
         assert "Traceback" not in log.read_text()
+    assert not (ROOT / ".langgraph_api").exists(), "threads are in our store alone"
     listed = next(line for line in atlas(tmp_path, "threads").stdout.splitlines() if thread in line)
     assert "unfinished" not in listed
