@@ -41,15 +41,8 @@ def _show(place: Path | str) -> int:
         return 0
     with open_store(place) as store:
         threads = stored_threads(store)
-    table = Table(
-        Column("name", no_wrap=True),
-        "where it stands",
-        "tokens",
-        "last step (UTC)",
-        "problem",
-        box=None,
-        pad_edge=False,
-    )
+    name = Column("name", no_wrap=True)
+    table = Table(name, "where it stands", "tokens", "last step (UTC)", "problem", box=None, pad_edge=False)
     for one in threads:
         first = one.problem.statement.strip().split("\n", maxsplit=1)[0][:_SHOWN]
         when = f"{one.changed:%Y-%m-%d %H:%M}"
