@@ -21,6 +21,7 @@ import structlog
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph_sdk import get_client
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -34,6 +35,12 @@ from sandbox.base import SandboxUnavailableError
 
 GRAPH = "atlas"
 _NO_JSON = "the body is not JSON"
+_STRANGER = "this server answers its own machine and LangGraph Studio's page, no other site"
+_INSIDE = "/noauth"
+"""Root path of requests that the server makes to itself."""
+_LOOPBACK = r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?"
+_HERE = re.compile(_LOOPBACK)
+_ORIGIN = re.compile(rf"https?://{_LOOPBACK}|https://(\w+\.)?smith\.langchain\.com")
 _RUN = re.compile(r"(/threads/[^/]+)?/runs(/stream|/wait|/batch|/crons)?/?")
 _EDIT = re.compile(r"/threads/[^/]+/state/?")
 _log = structlog.stdlib.get_logger("atlas")
@@ -117,7 +124,10 @@ class Door:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer what has no meaning with 422 and one sentence; pass everything else on."""
+        """Answer strangers with 403, what has no meaning with 422, in one sentence; pass everything else on."""
+        if scope["type"] == "http" and is_stranger(scope):
+            await JSONResponse({"detail": _STRANGER}, status_code=403)(scope, receive, send)
+            return
         posts = scope["type"] == "http" and scope["method"] == "POST"
         check = _check_of(scope["path"]) if posts else None
         if posts and scope["path"] == "/threads/search":
@@ -130,6 +140,18 @@ class Door:
             await JSONResponse({"detail": fault}, status_code=422)(scope, receive, send)
             return
         await self._app(scope, _again(body, receive), send)
+
+
+def is_stranger(scope: Scope) -> bool:
+    """Whether a page of another site sent a request, or one whose own name was pointed at this machine.
+
+    The server asks nobody who they are, so that every page in the user's browser could read threads and start runs.
+    """
+    if scope.get("root_path") == _INSIDE:
+        return False
+    headers = Headers(scope=scope)
+    origin = headers.get("origin")
+    return not _HERE.fullmatch(headers.get("host", "")) or (origin is not None and not _ORIGIN.fullmatch(origin))
 
 
 def _check_of(path: str) -> Callable[[bytes], str] | None:

@@ -232,6 +232,23 @@ def test_unknown_thread_and_broken_json_have_a_status(server):
     assert broken.json() == {"detail": "the body is not JSON"}
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "https://smith.langchain.com.evil.example"}, 403),
+        ({"Host": "evil.example:2024"}, 403),
+        ({"Origin": "https://smith.langchain.com"}, 200),
+        ({"Origin": "http://localhost:3000"}, 200),
+    ],
+)
+def test_pages_of_other_sites_reach_nothing(server, headers, status):
+    """A browser tells the site; a name that a stranger points at this machine tells itself."""
+    answer = httpx.post(f"{server}/assistants/search", json={}, headers=headers)
+    assert answer.status_code == status
+    assert ("access-control-allow-origin" in answer.headers) is (status == 200)
+
+
 def test_empty_statement_is_told_in_one_line(drive):
     async def talk(client, assistant):
         return [part async for part in client.runs.stream(None, assistant, input={"statement": " "})]
