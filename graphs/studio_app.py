@@ -1,8 +1,8 @@
 """What LangGraph's server needs beside the graph (`langgraph.json` names `app` and `checkpointer`).
 
-It loads the model at its start, keeps threads where the command line does and nowhere else (`langgraph.json` switches
-the server's own pickles off), lists those that are there already, and refuses a run whose settings, or an edit whose
-fields, have no meaning before it reaches queue or store.
+It loads the model at its start, keeps searches where the command line does and lists those that are there already, and
+refuses a run whose settings, or an edit whose fields, have no meaning before it reaches queue or store. Of its own the
+server keeps assistants and a list of threads, which it pickles when it stops; a list lost by a crash is made anew.
 """
 
 from __future__ import annotations

@@ -408,6 +408,5 @@ def test_make_studio_ends_on_ctrl_c_and_keeps_what_ran(tmp_path):
         thread = asyncio.run(talk(url, lambda: os.killpg(process.pid, signal.SIGINT)))
         process.wait(60)
         assert "Traceback" not in log.read_text()
-    assert not (ROOT / ".langgraph_api").exists(), "threads are in our store alone"
     listed = next(line for line in atlas(tmp_path, "threads").stdout.splitlines() if thread in line)
     assert "unfinished" not in listed
