@@ -34,6 +34,15 @@ Examples:
   atlas keys create laptop && atlas serve --host 0.0.0.0
 """
 
+_MCP_EXAMPLES = """\b
+An editor or agent starts it from its own configuration, such as mcp.json:
+  {"mcpServers": {"atlas": {"command": "/path/to/.venv/bin/atlas", "args": ["mcp"],
+                            "env": {"ATLAS_MODEL": "qwen2.5-coder-7b"}}}}
+One that is running, for several clients:
+  atlas mcp --http
+  {"mcpServers": {"atlas": {"type": "http", "url": "http://127.0.0.1:8765/mcp"}}}
+"""
+
 PolicyChoice = enum.StrEnum("PolicyChoice", get_args(PolicyName))  # type: ignore[misc]
 SandboxChoice = enum.StrEnum("SandboxChoice", get_args(SandboxName))  # type: ignore[misc]
 
@@ -219,6 +228,23 @@ def studio(
     from cli.studio import run_studio
 
     raise typer.Exit(run_studio(port, browser))
+
+
+@app.command(epilog=_MCP_EXAMPLES)
+def mcp(
+    http: Annotated[bool, typer.Option("--http", help="Streamable HTTP at /mcp instead of standard input.")] = False,
+    host: Annotated[str, typer.Option(help="Where HTTP listens; no other than this machine is allowed.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of HTTP.")] = 8765,
+    config: Annotated[Path | None, typer.Option(help="Settings file; otherwise ./atlas.toml if there is one.")] = None,
+) -> None:
+    """Be a tool of editors and agents: `solve`, over the Model Context Protocol.
+
+    The result is structured, progress is reported step by step, cancelling a call ends its decode. With `approve`, in
+    the call or in the settings, the client asks its person before the program is handed over.
+    """
+    from cli.mcp_server import run_mcp
+
+    raise typer.Exit(run_mcp("http" if http else "stdio", host, port, config))
 
 
 @app.command()

@@ -71,6 +71,20 @@ class Quiet:
         """Ignore it."""
 
 
+def line_of(event: Event) -> str:
+    """Return an event in one line; empty for those that a person would not want to read in a log."""
+    match event:
+        case BoxFinished() if event.tokens or event.box == "sandbox_execution":
+            tokens = f"{event.tokens} tokens, " if event.tokens else ""
+            return f"{event.box}: {tokens}{event.seconds:.1f} s"
+        case CandidateArrived():
+            return f"program {event.id} ({event.origin}): {event.tokens} tokens"
+        case CandidateRan():
+            return f"program {event.id}: {did(event)}"
+        case _:
+            return ""
+
+
 class Lines(Quiet):
     """One plain line per event that a person would want to read in a log."""
 
@@ -81,16 +95,8 @@ class Lines(Quiet):
 
     def tell(self, event: Event) -> None:
         """Print a line for a box that worked with the model, a program, and what it did."""
-        match event:
-            case BoxFinished() if event.tokens or event.box == "sandbox_execution":
-                tokens = f"{event.tokens} tokens, " if event.tokens else ""
-                self.say(f"{event.box}: {tokens}{event.seconds:.1f} s")
-            case CandidateArrived():
-                self.say(f"program {event.id} ({event.origin}): {event.tokens} tokens")
-            case CandidateRan():
-                self.say(f"program {event.id}: {did(event)}")
-            case _:
-                pass
+        if line := line_of(event):
+            self.say(line)
 
     def say(self, text: str) -> None:
         """Print one line."""

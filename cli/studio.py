@@ -10,7 +10,8 @@ from pathlib import Path
 
 from cli.exits import EXPECTED, UsageError, exit_code, one_line
 from cli.printable import printable
-from graphs.configuration import load_settings, thread_place
+from cli.threads import thread_file
+from graphs.configuration import load_settings
 
 GRAPHS = Path(__file__).parents[1] / "langgraph.json"
 HOST = "127.0.0.1"
@@ -83,5 +84,5 @@ def _check_store() -> None:
     """Raise before the start what the server would end with in the middle of it."""
     from graphs.threads import open_store
 
-    with open_store(thread_place(load_settings(None, os.environ, {}), os.environ)):
+    with open_store(thread_file(load_settings(None, os.environ, {}))):
         pass

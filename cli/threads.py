@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from cli.exits import EXPECTED, exit_code, one_line
@@ -41,7 +41,8 @@ def _show(place: Path | str) -> int:
         return 0
     with open_store(place) as store:
         threads = stored_threads(store)
-    table = Table("name", "where it stands", "tokens", "last step (UTC)", "problem", box=None, pad_edge=False)
+    name = Column("name", no_wrap=True)
+    table = Table(name, "where it stands", "tokens", "last step (UTC)", "problem", box=None, pad_edge=False)
     for one in threads:
         first = one.problem.statement.strip().split("\n", maxsplit=1)[0][:_SHOWN]
         when = f"{one.changed:%Y-%m-%d %H:%M}"

@@ -41,6 +41,7 @@ _ASKED = "the request"
 _OVERWRITE = "__overwrite__"
 """LangGraph's key, in JSON, for a value that replaces the field instead of adding to it."""
 _LOADING = threading.Lock()
+_RUNNING: set[threading.Event] = set()
 _FIELDS: dict[str, Any] = get_type_hints(Update)
 
 
@@ -73,6 +74,12 @@ def close_collaborators() -> None:
             for one in _collaborators():
                 one.close()
         _collaborators.cache_clear()
+
+
+def cancel_runs() -> None:
+    """End every search of this process soon, each with its best answer so far. Safe in a signal handler."""
+    for cancelled in tuple(_RUNNING):
+        cancelled.set()
 
 
 def run_settings(given: Mapping[str, Any] | None) -> Settings:
@@ -133,10 +140,10 @@ def _prepared(given: Any) -> Any:
     return replace(given, update=as_records(given.update)) if is_edit else given
 
 
-def _configured(config: RunnableConfig, context: Context, held: CheckpointTuple | None, paused_s: float) -> Any:
+def _configured(config: RunnableConfig, context: Context, held: CheckpointTuple | None) -> RunnableConfig:
     """Return the configuration with room for every move, and what the thread's next steps store beside their state."""
     limits = run_config(context)
-    metadata = {**config.get("metadata", {}), **notes(held, paused_s=paused_s)}
+    metadata = {**config.get("metadata", {}), **notes(context.settings, held, paused_s=context.paused_s)}
     return {**config, **limits, "metadata": metadata}
 
 
@@ -159,11 +166,13 @@ class StudioSolver(CompiledStateGraph[SolveState, Context, SolveInput, SolveStat
         given, full = _prepared(input), ensure_config(config)
         held = await self._last_step(full) if _resumes(given) else None
         run = replace(run, paused_s=standstill(held))
-        full = _configured(full, run, held, run.paused_s)
+        full = _configured(full, run, held)
+        _RUNNING.add(cancelled)
         try:
             async for part in super().astream(given, full, context=run, **options):
                 yield part
         finally:
+            _RUNNING.discard(cancelled)
             cancelled.set()
 
     async def _last_step(self, config: RunnableConfig) -> CheckpointTuple | None:

@@ -83,6 +83,22 @@ def _chromium_missing() -> str:
     return absent or ("" if shutil.which("chromium") else "there is no Chromium (apt-get install chromium)")
 
 
+def _postgres_missing() -> str:
+    if importlib.util.find_spec("psycopg") is None:
+        return "the postgres extra is not installed (make test installs it)"
+    servers = [*Path("/usr/lib/postgresql").glob("*/bin/initdb"), *filter(None, [shutil.which("initdb")])]
+    return "" if servers else "there is no PostgreSQL server (apt-get install postgresql)"
+
+
+def _server_missing() -> str:
+    found = importlib.util.find_spec("langgraph_api")
+    return "" if found else "the server extra is not installed (make test installs it)"
+
+
+def _agents_missing() -> str:
+    return "" if importlib.util.find_spec("langchain") else "the agents extra is not installed (make test installs it)"
+
+
 CHECKS: dict[str, Callable[[], str]] = {
     "docker": _docker_missing,
     "bubblewrap": _bubblewrap_missing,
@@ -91,6 +107,9 @@ CHECKS: dict[str, Callable[[], str]] = {
     "peers": _peers_missing,
     "science": _science_missing,
     "chromium": _chromium_missing,
+    "postgres": _postgres_missing,
+    "server": _server_missing,
+    "agents": _agents_missing,
 }
 
 

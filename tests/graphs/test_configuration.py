@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from graphs.configuration import SettingsError, load_settings, setting_names
+from graphs.configuration import SettingsError, changed, load_settings, setting_names, thread_place
 from nodes.settings import _RANGES, Settings
 
 EXAMPLE = Path(__file__).parents[2] / "atlas.toml.example"
@@ -117,3 +117,23 @@ def test_every_number_among_the_settings_has_a_range():
 def test_giving_up_isolation_takes_a_flag_or_a_variable(tmp_path):
     assert load_settings(None, {"ATLAS_SANDBOX": "unsafe-no-isolation"}, {}).sandbox == "unsafe-no-isolation"
     assert load_settings(None, {}, {"sandbox": "unsafe-no-isolation"}).sandbox == "unsafe-no-isolation"
+
+
+def test_request_changes_what_it_names_and_its_faults_say_where():
+    machine = Settings(k=3, seed=4)
+    assert changed(machine, {"k": 5, "policy": None}, place="solve") == Settings(k=5, seed=4)
+    for flags, words in (({"kk": 1}, "solve: there is no setting kk"), ({"k": 0}, "solve: k must be at least 1")):
+        with pytest.raises(SettingsError, match=words):
+            changed(machine, flags, place="solve")
+
+
+@pytest.mark.parametrize(
+    ("settings", "place"),
+    [
+        ({}, Path("/state/atlas/threads.sqlite")),
+        ({"thread_file": "mine.sqlite"}, Path("mine.sqlite")),
+        ({"thread_file": "mine.sqlite", "thread_database": "postgresql://x"}, "postgresql://x"),
+    ],
+)
+def test_threads_lie_in_a_file_or_a_database(settings, place):
+    assert thread_place(Settings(**settings), {"XDG_STATE_HOME": "/state"}) == place

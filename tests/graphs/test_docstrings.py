@@ -10,7 +10,7 @@ import pytest
 pytestmark = [pytest.mark.gguf, pytest.mark.bubblewrap]
 
 
-@pytest.mark.parametrize(("module", "examples"), [("graphs.running", 3), ("graphs.solver", 1)])
+@pytest.mark.parametrize(("module", "examples"), [("graphs.running", 3), ("graphs.solver", 1), ("graphs.tool", 1)])
 def test_examples_run(module, examples):
     loaded = import_module(module)
     with_examples = [test for test in doctest.DocTestFinder().find(loaded) if test.examples]

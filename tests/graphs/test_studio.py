@@ -22,9 +22,11 @@ INPUT = {"statement": FUNCTION}
 def machine(monkeypatch, sandbox, tmp_path):
     """A machine with a scripted model, and no `atlas.toml` in the working directory."""
     monkeypatch.chdir(tmp_path)
+    studio.machine_settings.cache_clear()
     model = ScriptedModel(Talk())
     monkeypatch.setattr(studio, "collaborators", lambda: (model, sandbox))
-    return model
+    yield model
+    studio.machine_settings.cache_clear()
 
 
 def end(values) -> SolveState:

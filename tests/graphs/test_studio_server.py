@@ -5,26 +5,29 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
 import pytest
+from langgraph_sdk import get_client
+from langgraph_sdk.client import LangGraphClient
 
 from graphs.threads import thread_id
+from tests.graphs.killing import killed_after
 from tests.graphs.studio_server import EXAMPLE, ROOT, environment, studio
 
 pytest.importorskip("langgraph_api", reason="the server extra is not installed (make test installs it)")
-from langgraph_sdk import get_client  # noqa: E402
-from langgraph_sdk.client import LangGraphClient  # noqa: E402
 
 pytestmark = [pytest.mark.gguf, pytest.mark.bubblewrap]
 BUDGET = {"k": 4, "max_rounds": 3}
+GREEDY = {"k": 64, "max_programs": 5000, "policy": "resample", "budget_tokens": 10_000_000}
+"""Goes on for minutes."""
 T = TypeVar("T")
 
 
@@ -42,7 +45,6 @@ def server(home):
         yield url
         assert process.poll() is None, log.read_text()[-2000:]
     assert process.returncode == 0, log.read_text()[-2000:]
-    assert "Traceback" not in log.read_text(), log.read_text()
 
 
 @pytest.fixture
@@ -175,15 +177,15 @@ def past_seconds(state: dict[str, Any]) -> float:
 
 
 @pytest.mark.parametrize(
-    ("edit", "status", "words"),
+    ("edit", "words"),
     [
-        ({"candidats": []}, 400, "the state has no field candidats"),
-        ({"candidates": [{"id": "x", "index": 0}]}, 400, "candidates.0.code: Field required"),
-        ({"stop": "never"}, 400, "stop: Input should be"),
-        ("all", 400, "an object of its fields"),
+        ({"candidats": []}, "the state has no field candidats"),
+        ({"candidates": [{"id": "x", "index": 0}]}, "candidates.0.code: Field required"),
+        ({"stop": "never"}, "stop: Input should be"),
+        ("all", "an object of its fields"),
     ],
 )
-def test_malformed_edit_is_refused_in_one_sentence(drive, server, edit, status, words):
+def test_malformed_edit_is_refused_in_one_sentence(drive, server, edit, words):
     async def talk(client, assistant):
         thread, _ = await solved(client, assistant, policy="baseline")
         return thread
@@ -191,7 +193,7 @@ def test_malformed_edit_is_refused_in_one_sentence(drive, server, edit, status, 
     thread = drive(talk)
     before = httpx.get(f"{server}/threads/{thread}/state").json()
     answer = httpx.post(f"{server}/threads/{thread}/state", json={"values": edit, "as_node": "budgeted_generation"})
-    assert (answer.status_code, answer.json().keys()) == (status, {"detail"}), answer.text
+    assert (answer.status_code, answer.json().keys()) == (422, {"detail"}), answer.text
     assert words in answer.json()["detail"]
     assert "\n" not in answer.json()["detail"]
     assert httpx.get(f"{server}/threads/{thread}/state").json() == before, "nothing is lost"
@@ -230,12 +232,29 @@ def test_unknown_thread_and_broken_json_have_a_status(server):
     assert broken.json() == {"detail": "the body is not JSON"}
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "https://smith.langchain.com.evil.example"}, 403),
+        ({"Host": "evil.example:2024"}, 403),
+        ({"Origin": "https://smith.langchain.com"}, 200),
+        ({"Origin": "http://localhost:3000"}, 200),
+    ],
+)
+def test_pages_of_other_sites_reach_nothing(server, headers, status):
+    """A browser tells the site; a name that a stranger points at this machine tells itself."""
+    answer = httpx.post(f"{server}/assistants/search", json={}, headers=headers)
+    assert answer.status_code == status
+    assert ("access-control-allow-origin" in answer.headers) is (status == 200)
+
+
 def test_empty_statement_is_told_in_one_line(drive):
     async def talk(client, assistant):
         return [part async for part in client.runs.stream(None, assistant, input={"statement": " "})]
 
     (fault,) = [part.data for part in drive(talk) if part.event == "error"]
-    assert fault["message"] == "the problem is empty"
+    assert fault["message"].startswith("the problem is empty: ")
 
 
 def test_cancelled_run_stops_decoding(drive, server):
@@ -243,8 +262,7 @@ def test_cancelled_run_stops_decoding(drive, server):
 
     async def talk(client, assistant):
         thread = await new_thread(client)
-        greedy = {"k": 64, "max_programs": 5000, "budget_seconds": 600, "policy": "phase1"}
-        run = await client.runs.create(thread, assistant, input={"statement": EXAMPLE}, context=greedy)
+        run = await client.runs.create(thread, assistant, input={"statement": EXAMPLE}, context=GREEDY)
         async for part in client.runs.join_stream(thread, run["run_id"], stream_mode="custom"):
             if part.event == "custom" and part.data["kind"] == "tokens":
                 break
@@ -282,18 +300,6 @@ def test_search_that_was_killed_on_the_command_line_ends_on_the_server(drive, ho
     listed = next(line for line in atlas(home, "threads").stdout.splitlines() if line.startswith("mine "))
     assert "verified" in listed
     assert json.loads(atlas(home, "resume", "mine", "--json").stdout)["code"] == end["answer"]["code"]
-
-
-def killed_after(home, name: str, box: str) -> None:
-    """Start a search on the command line and kill it, unasked, once a box has ended."""
-    command = [sys.executable, "-m", "cli.entry", "solve", EXAMPLE, "--thread", name, "--verbose"]
-    with subprocess.Popen(
-        command, cwd=home, env=environment(home), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stderr
-        next(line for line in process.stderr if f"box='{box}'" in line)
-        process.send_signal(signal.SIGKILL)
-        process.stderr.close()
 
 
 def test_thread_of_the_server_goes_on_by_its_id_on_the_command_line(drive, home):
@@ -356,22 +362,51 @@ def test_model_is_loaded_once_and_nothing_blocks_the_loop(server, home, drive):
     assert "Blocking" not in log
 
 
-def test_make_studio_ends_at_once_on_ctrl_c(home):
-    port = re.compile(r"127\.0\.0\.1:(\d+)")
-    make = [
-        "make",
-        "-s",
-        "-C",
-        str(ROOT),
-        "-o",
-        "setup",
-        "studio",
-        f"VENV={os.path.dirname(os.path.dirname(sys.executable))}",
-    ]  # noqa: E501
-    with studio(home, *make) as (url, process, log):
-        assert port.search(url)
-        os.killpg(process.pid, signal.SIGINT)
-        began = time.monotonic()
+def no_namespace() -> str:
+    """Return why no network of our own can be made here, or an empty text."""
+    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
+        return "there is no /dev/net/tun to watch packets with"
+    tried = subprocess.run([*namespace(), "ip", "link"], capture_output=True, text=True, timeout=60, check=False)
+    return f"no namespaces ({tried.stderr.strip()})" if tried.returncode else ""
+
+
+def namespace() -> list[str]:
+    return ["unshare", "--net", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
+
+
+def test_nothing_is_looked_up_outside_this_machine(tmp_path):
+    """The server and a run on it, where every packet that leaves is read: none does; one sent on purpose is seen."""
+    if reason := no_namespace():
+        pytest.skip(reason)
+    (tmp_path / "atlas.toml").write_text('sandbox = "bubblewrap"\n', encoding="utf-8")
+    command = [*namespace(), sys.executable, "-m", "tests.graphs.offline", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout.splitlines()[-1])
+    assert seen["code"].startswith("def pack_line(")
+    assert seen["left"] == []
+    assert any("control" in packet for packet in seen["control"])
+
+
+def test_make_studio_ends_on_ctrl_c_and_keeps_what_ran(tmp_path):
+    """One Ctrl-C, while a search that could go on for minutes is waited for: it is stored with its best answer."""
+    make = ("make", "-s", "-C", str(ROOT), "-o", "setup", "studio", f"VENV={Path(sys.executable).parents[1]}")
+
+    async def talk(url: str, stop: Callable[[], None]) -> str:
+        async with get_client(url=url) as client:
+            thread = await new_thread(client)
+            waiting = asyncio.create_task(
+                client.runs.wait(thread, "atlas", input={"statement": EXAMPLE}, context=GREEDY)
+            )
+            while not (await client.threads.get_state(thread))["values"].get("candidates"):
+                await asyncio.sleep(0.1)
+            stop()
+            await asyncio.wait([waiting])
+            return thread
+
+    with studio(tmp_path, *make, ATLAS_SANDBOX="bubblewrap") as (url, process, log):
+        thread = asyncio.run(talk(url, lambda: os.killpg(process.pid, signal.SIGINT)))
         process.wait(60)
-        assert time.monotonic() - began < 30
         assert "Traceback" not in log.read_text()
+    listed = next(line for line in atlas(tmp_path, "threads").stdout.splitlines() if thread in line)
+    assert "unfinished" not in listed

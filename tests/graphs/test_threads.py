@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 import time
+import uuid
 from dataclasses import replace
 
 import pytest
 
 from graphs.configuration import ThreadError
 from graphs.events import AwaitsApproval, BoxFinished, Finished
+from graphs.factory import context_for
 from graphs.history import read_history
-from graphs.running import OpenSolver
+from graphs.running import OpenSolver, run_config
 from graphs.solver import build_solver
-from graphs.threads import open_store, stored_threads, thread_id
+from graphs.threads import open_store, resumed_config, stored_threads, thread_id
 from inference.base import ModelError
 from inference.scripted import ScriptedModel
 from nodes.settings import Settings
@@ -116,6 +118,38 @@ def test_name_is_never_a_path():
     """Equal on every machine, so that a server finds it; and nothing but hexadecimal digits."""
     assert thread_id("../../etc/passwd") == thread_id("../../etc/passwd")
     assert set(thread_id("../../etc/passwd")) <= set("0123456789abcdef-")
+
+
+def test_id_of_a_server_names_itself():
+    """A server calls its threads by UUIDs; whatever only looks like one is a name as any other."""
+    one = str(uuid.uuid4())
+    assert thread_id(one) == one
+    assert thread_id(one.upper()) != one.upper()
+    assert thread_id(f"{{{one}}}") not in one
+
+
+def test_thread_without_a_name_is_called_by_its_id(sandbox, store):
+    """As a server stores it: under an id of its own, with no word of a name."""
+    one = str(uuid.uuid4())
+    context = context_for(Settings(k=1, policy="baseline"), ScriptedModel(Talk()), sandbox)
+    config = {**run_config(context), "configurable": {"thread_id": one}}
+    build_solver(checkpointer=store).invoke({"statement": FUNCTION}, config, context=context)
+    (listed,) = stored_threads(store)
+    assert (listed.name, listed.id, listed.answer is not None) == (one, one, True)
+
+
+def test_time_before_an_edit_is_not_charged(solver_of, store):
+    """An edit is a checkpoint of its own, younger than the step on which the search stood still."""
+    crashed(solver_of)
+    time.sleep(1.5)
+    solver = solver_of(Talk())
+    config = {"configurable": {"thread_id": thread_id("mine")}}
+    build_solver(checkpointer=store).update_state(config, {"plans": ()})
+    _, paused_s = resumed_config(store, "mine", solver.settings)
+    assert paused_s >= 1.5
+    *_, last = solver.resume("mine")
+    assert last.answer.verified
+    assert [one.name for one in stored_threads(store)] == ["mine"]
 
 
 def test_file_of_another_kind_is_one_line(tmp_path):
