@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
 
-from benchmark.database import Database
+from benchmark.database import Store
 from benchmark.records import from_json, to_json
 from inference.base import Completion, Message, Model, Profile, Request
 from sandbox.base import Execution, Limits, Program, Sandbox
@@ -79,7 +79,7 @@ class Meter:
 class RecordedModel:
     """A `Model` that asks another one only for what the pool does not hold."""
 
-    def __init__(self, model: Model, pool: Database, meter: Meter) -> None:
+    def __init__(self, model: Model, pool: Store, meter: Meter) -> None:
         """Keep the collaborators; `close` closes the model, not the pool."""
         self._model = model
         self._pool = pool
@@ -172,7 +172,7 @@ class RecordedModel:
 class RecordedSandbox:
     """A `Sandbox` that runs only what the pool does not hold."""
 
-    def __init__(self, sandbox: Sandbox, pool: Database, meter: Meter) -> None:
+    def __init__(self, sandbox: Sandbox, pool: Store, meter: Meter) -> None:
         """Keep the collaborators; `close` closes the sandbox, not the pool."""
         self._sandbox = sandbox
         self._pool = pool

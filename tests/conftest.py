@@ -83,6 +83,10 @@ def _chromium_missing() -> str:
     return absent or ("" if shutil.which("chromium") else "there is no Chromium (apt-get install chromium)")
 
 
+def _ray_missing() -> str:
+    return "" if importlib.util.find_spec("ray") else "the ray extra is not installed (requirements-ray.lock)"
+
+
 CHECKS: dict[str, Callable[[], str]] = {
     "docker": _docker_missing,
     "bubblewrap": _bubblewrap_missing,
@@ -91,6 +95,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "peers": _peers_missing,
     "science": _science_missing,
     "chromium": _chromium_missing,
+    "ray": _ray_missing,
 }
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.conditions import CONDITIONS
-from benchmark.database import Database
+from benchmark.database import Database, Store
 from benchmark.grader import GradeBook
 from benchmark.measurement import MeasuredTask, Measurement, MeasurementBook, data_hash, verdicts_beside
 from benchmark.measures import Graded
@@ -104,7 +104,7 @@ def _programs(run: Run) -> set[str]:
     return {content_id(code) for code in (run.code, *(c.code for c in run.state.candidates)) if code}
 
 
-def _largest(database: Database, path: Path) -> Selection:
+def _largest(database: Store, path: Path) -> Selection:
     """Return the conditions of the model and code version with the most runs; of each the settings with the most.
 
     A condition with runs of less than half of the tasks is left out, rather than most tasks.
@@ -126,7 +126,7 @@ def _largest(database: Database, path: Path) -> Selection:
     return Selection(model=model, code=code, digests=tuple((c, digests[c]) for c in order if c in whole))
 
 
-def _tasks(database: Database, verdicts: Path, selection: Selection) -> tuple[MeasuredTask, ...]:
+def _tasks(database: Store, verdicts: Path, selection: Selection) -> tuple[MeasuredTask, ...]:
     query = "SELECT DISTINCT task FROM runs WHERE model = ? AND code = ?"
     keys = [key for (key,) in database.rows(query, (selection.model, selection.code))]
     with closing(Database(verdicts, "")) as book:
