@@ -73,7 +73,7 @@ class _Run:
 
 
 @cache
-def _plain_graph() -> Solver:
+def plain_graph() -> Solver:
     """Return the graph without a checkpointer, compiled once: it holds nothing of a run, and compiling takes long."""
     return build_solver()
 
@@ -89,7 +89,7 @@ class OpenSolver:
         self.tracing = tracing
         self._trace: RunTrace | None = None
         self._store: BaseCheckpointSaver[str] | None = None
-        self._graph = _plain_graph()
+        self._graph = plain_graph()
         self._cancelled = threading.Event()
 
     @property

@@ -83,8 +83,8 @@ def load_seeds(file: str) -> tuple[Measured, ...]:
         raise ReportError(f"{file}: nothing was graded, {verdicts.name} is not beside it; start the benchmark again")
     try:
         with closing(MeasurementBook(verdicts)) as book:
-            alike = _alike(list(book.all().values()))
-        return tuple(_load(path, verdicts, one, len(alike) > 1) for one in alike or [None])
+            alike: Sequence[Measurement | None] = _alike(list(book.all().values())) or [None]
+        return tuple(_load(path, verdicts, one, len(alike) > 1) for one in alike)
     except (sqlite3.Error, TypeError) as error:
         raise ReportError(f"{file}: is no file of runs of this version ({error})") from error
 

@@ -17,7 +17,8 @@ def a_run(right, verified=False):
 
 def results(baseline, full, verified=None):
     marks = verified or [False] * len(full)
-    return {"baseline": [a_run(one) for one in baseline], "full": [a_run(*pair) for pair in zip(full, marks, strict=True)]}
+    searched = [a_run(*pair) for pair in zip(full, marks, strict=True)]
+    return {"baseline": [a_run(one) for one in baseline], "full": searched}
 
 
 ONE = results([True, False, False, False], [True, True, False, True], [True, True, False, False])
