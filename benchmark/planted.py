@@ -25,7 +25,7 @@ _HIDDEN = (HiddenTest(input="[7, 8]", expected="[7, 8, 7, 8]"), HiddenTest(input
 def reply(request: Request) -> str:
     """Return a program, or tests where tests are asked for."""
     text = "\n".join(message.content for message in request.messages)
-    name = re.findall(r"`(twice_\d+)\(", text)[-1]
+    name = re.findall(r"twice_\d+", text)[-1]
     if "assert" in text:
         return f"assert {name}([4, 5]) == [4, 5, 4, 5]\nassert {name}([9]) == [9, 9]\nassert {name}([0]) == [0, 0]"
     body = "xs * 2" if request.seed % 3 else "xs[:1]"

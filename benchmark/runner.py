@@ -87,13 +87,17 @@ class Workbench:
 
     def run_missing(self, sheet: Sheet) -> None:
         """Run the conditions of a task that are not stored yet, and store each."""
-        done = self._book.load(self.selection, sheet.key)
+        done = self.stored(sheet)
         for condition in self._search.conditions:
             if condition.name not in done:
                 tokens = done[condition.spends_like].tokens if condition.spends_like else 0
                 run = self._run(sheet, condition.settings(self._search.settings, tokens))
                 self._book.save(self.selection, sheet.key, condition.name, run)
                 done[condition.name] = run
+
+    def stored(self, sheet: Sheet) -> dict[str, Run]:
+        """Return the runs of a task by condition."""
+        return self._book.load(self.selection, sheet.key)
 
     def close(self) -> None:
         """Free the model, remove every box, close the file."""

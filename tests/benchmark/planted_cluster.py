@@ -21,6 +21,8 @@ from benchmark.cluster import OBJECT_STORE_BYTES, Cluster
 from inference.scripted import ScriptedModel
 from tests.benchmark import planted
 
+CONDITIONS = ("baseline", "phase1")
+
 
 class SlowModel(ScriptedModel):
     """Takes its time, so that a kill falls into the middle of a task."""
@@ -36,7 +38,7 @@ def open_slow_model(settings):
 
 
 def main(folder, count):
-    """Run the benchmark and kill the second node once three tasks are done."""
+    """Run the benchmark and kill the second node once two tasks are done."""
     from ray.cluster_utils import Cluster as Nodes
 
     # Ray takes 127.0.0.1 in an address for this machine's outer one; any other loopback address it leaves alone.
@@ -44,12 +46,12 @@ def main(folder, count):
     nodes = Nodes(initialize_head=True, head_node_args={**node, "include_dashboard": False})
     second = nodes.add_node(**node)
     source = planted.write_tasks(folder / "tasks.jsonl", [planted.a_task(i) for i in range(count)])
-    bench = planted.a_bench(folder, source, jobs=2, cluster=Cluster(address=nodes.address))
+    bench = planted.a_bench(folder, source, CONDITIONS, jobs=2, cluster=Cluster(address=nodes.address))
     bench = replace(bench, search=replace(bench.search, open_model=open_slow_model))
     killed = []
 
     def on_standing(standing):
-        if standing.done >= 3 and not killed:
+        if standing.done >= 2 and not killed:
             nodes.remove_node(second, allow_graceful=False)
             killed.append(standing.done)
 
