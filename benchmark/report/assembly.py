@@ -13,6 +13,7 @@ from benchmark.provenance import commit
 from benchmark.report.choosing import choosing
 from benchmark.report.confidence import confidence
 from benchmark.report.costs import accuracy_and_tokens, boxes, cost
+from benchmark.report.counting import counting
 from benchmark.report.document import Document, Section
 from benchmark.report.lens_section import condition_of, judged_on, lens_section
 from benchmark.report.numbers import by_tag, differences, four_numbers, verified
@@ -79,6 +80,7 @@ def _sections(one: Measured, book: SetBook, terms: Terms) -> list[Section]:
         four_numbers(one.results, book),
         differences(one.results, book),
         by_tag(one.results, book),
+        counting(one.results, book),
         verified(one.results, book),
         confidence(one.results, book),
         choosing(one.results, book),
