@@ -10,54 +10,14 @@ from dataclasses import replace
 
 from benchmark.database import Store
 from benchmark.measures import Graded
-from benchmark.pool import Meter, RecordedModel, RecordedSandbox
+from benchmark.pool import Meter, NotInPoolError, RecordedModel, RecordedSandbox
 from graphs.factory import context_for
 from graphs.running import plain_graph, run_config
-from inference.base import Completion, Message, Model, ModelError, Profile, Request
+from inference.base import Model
 from nodes.context import Context
 from nodes.settings import Settings
 from nodes.state import SolveInput, SolveState, content_id
 from sandbox.base import Execution, Limits, Program
-
-
-class NotInPoolError(ModelError):
-    """The search asks for what the pool does not hold: it is another one than the stored one."""
-
-
-class SilentModel:
-    """A model that counts tokens and writes nothing."""
-
-    def __init__(self, model: Model) -> None:
-        """Take over what the model is."""
-        self._model = model
-        self.name = model.name
-        self.fingerprint = model.fingerprint
-        self.profile: Profile = model.profile
-        self.context_tokens = model.context_tokens
-        self.notice = model.notice
-        self.can_think = model.can_think
-
-    def count_tokens(self, messages: Sequence[Message]) -> int:
-        """Ask the model."""
-        return self._model.count_tokens(messages)
-
-    def complete_many(
-        self,
-        requests: Sequence[Request],
-        *,
-        deadline: float | None = None,
-        cancelled: Callable[[], bool] | None = None,
-        on_progress: Callable[[int, int], None] | None = None,
-    ) -> tuple[Completion, ...]:
-        """Refuse.
-
-        Raises:
-            NotInPoolError: always.
-        """
-        raise NotInPoolError(f"{len(requests)} texts are not in the pool")
-
-    def close(self) -> None:
-        """Leave the model open: others use it."""
 
 
 class StoredSandbox:
@@ -110,7 +70,7 @@ def replayed(
         NotInPoolError: it cannot be followed.
     """
     meter = Meter()
-    silent = RecordedModel(SilentModel(model), pool, meter)
+    silent = RecordedModel(model, pool, meter, only_pool=True)
     stored = RecordedSandbox(StoredSandbox(sandbox, graded.run.state), pool, meter)
     context = context_for(settings, silent, stored)
     states = tuple(_after_rounds(graded, context))

@@ -8,7 +8,8 @@ import pytest
 
 from benchmark import planted
 from benchmark.database import Database
-from benchmark.replay import NotInPoolError, replayed
+from benchmark.pool import NotInPoolError
+from benchmark.replay import replayed
 from benchmark.report.stored import ReportError, load_measured
 from benchmark.runs import FILE_SCHEMA
 from benchmark.stopping import RULES, STORED, Rule, Snapshot, settings_of, snapshots, stopped, table
