@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmark.bench import Bench, run_bench
+from benchmark.bench import Bench
 from benchmark.conditions import CONDITIONS
 from benchmark.grader import Grading, grade_all
 from benchmark.planted import a_task as a_task
@@ -68,13 +68,9 @@ def searched_and_graded(folder, tasks, conditions=tuple(CONDITIONS)):
 
 
 if __name__ == "__main__":
-    # A run to be killed: `planted.py FOLDER TASKS [bench]`, one line of output per task done.
+    # A run to be killed: `planted.py FOLDER TASKS`, one line of output per task done.
     import pathlib
 
     folder, count = pathlib.Path(sys.argv[1]), int(sys.argv[2])
-    if sys.argv[3:] == ["bench"]:
-        bench = a_bench(folder, write_tasks(folder / "tasks.jsonl", [a_task(i) for i in range(count)]))
-        run_bench(bench, lambda standing: sys.stdout.write(f"{standing.done}\n") and sys.stdout.flush())
-        sys.exit()
     sheets = [a_task(i).sheet for i in range(count)]
     run_all(a_search(folder), sheets, 1, lambda done, whole: sys.stdout.write(f"{done}\n") and sys.stdout.flush())
