@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from benchmark.cluster import Cluster, RayWorkers
 from benchmark.database import Database
 from benchmark.energy import metered
 from benchmark.grader import Grading, TaskGrade, grade_all, grade_task, sheets_of
@@ -22,7 +23,7 @@ from benchmark.measures import Graded
 from benchmark.plan import SCHEMA as PLANS
 from benchmark.plan import check_plan, plan_of
 from benchmark.processes import spawned
-from benchmark.runner import Search, Searcher, SearchProcesses
+from benchmark.runner import Search, Searcher, Searchers, SearchProcesses
 from benchmark.sampling import Choice, choose
 from benchmark.table import collect
 from benchmark.task import Sheet, TaskSource
@@ -38,7 +39,9 @@ class Bench:
     choice: Choice
     search: Search
     jobs: int
-    """Search processes."""
+    """Search processes, or workers of a cluster."""
+    cluster: Cluster | None = None
+    """Where Ray's workers search; None: in processes of this machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,15 +83,16 @@ def run_bench(bench: Bench, on_standing: OnStanding) -> Measured:
         ConditionError: conditions that cannot be run together.
         ModelError: the model failed; everything finished before is stored.
         SandboxUnavailableError: the sandbox failed, likewise.
+        ClusterError: the cluster cannot do the work, likewise.
     """
     sheets = choose(sheets_of(bench.source), bench.choice)
     began = time.monotonic()
-    with SearchProcesses(bench.search, bench.jobs) as processes:
-        _check(bench, sheets, processes.searcher)
-        grading = _grading(bench, processes.searcher)
+    with _searchers(bench) as searchers:
+        _check(bench, sheets, searchers.searcher)
+        grading = _grading(bench, searchers.searcher)
         with metered() as metering:
-            _search_and_grade(processes, grading, sheets, on_standing)
-        searcher = processes.searcher
+            _search_and_grade(searchers, grading, sheets, on_standing)
+        searcher = searchers.searcher
     searched = time.monotonic()
     # Once more for all: what timed out beside others runs alone now.
     keys = grade_all(grading, [sheet.name for sheet in sheets], 1, lambda done, whole: None)
@@ -100,6 +104,12 @@ def run_bench(bench: Bench, on_standing: OnStanding) -> Measured:
         searched_s=searched - began,
         graded_s=time.monotonic() - searched,
     )
+
+
+def _searchers(bench: Bench) -> Searchers:
+    if bench.cluster is not None:
+        return RayWorkers(bench.search, bench.jobs, bench.cluster)
+    return SearchProcesses(bench.search, bench.jobs)
 
 
 def _check(bench: Bench, sheets: Sequence[Sheet], searcher: Searcher) -> None:
@@ -120,10 +130,8 @@ def _grading(bench: Bench, searcher: Searcher) -> Grading:
     )
 
 
-def _search_and_grade(
-    processes: SearchProcesses, grading: Grading, sheets: Sequence[Sheet], on_standing: OnStanding
-) -> None:
-    lacking = processes.lacking(sheets)
+def _search_and_grade(searchers: Searchers, grading: Grading, sheets: Sequence[Sheet], on_standing: OnStanding) -> None:
+    lacking = searchers.lacking(sheets)
     names = {sheet.name for sheet in lacking}
     with _one_process() as executor:
         tally = _Tally(executor, grading, len(sheets))
@@ -131,7 +139,7 @@ def _search_and_grade(
             if sheet.name not in names:
                 tally.submit(sheet)
         on_standing(tally.standing(0, len(lacking)))
-        for done, sheet in enumerate(processes.run(lacking), start=1):
+        for done, sheet in enumerate(searchers.run(lacking), start=1):
             tally.submit(sheet)
             on_standing(tally.standing(done, len(lacking)))
         for _ in tally.wait():

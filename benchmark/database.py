@@ -11,9 +11,22 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 _PATIENCE_S = 60.0
+
+
+class Store(Protocol):
+    """Where rows are kept: a file here, or one on the machine that started the run (benchmark/cluster.py)."""
+
+    def rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Return every row of a query."""
+
+    def write(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Run a statement once per row, all of them in one transaction."""
+
+    def close(self) -> None:
+        """Close the connection."""
 
 
 class Database:

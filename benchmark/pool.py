@@ -18,9 +18,9 @@ from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from typing import Any
 
-from benchmark.database import Database
+from benchmark.database import Store
 from benchmark.records import from_json, to_json
-from inference.base import Completion, Message, Model, Profile, Request
+from inference.base import Completion, Message, Model, ModelError, Profile, Request
 from sandbox.base import Execution, Limits, Program, Sandbox
 
 SCHEMA = """
@@ -76,11 +76,23 @@ class Meter:
         return spent
 
 
+class NotInPoolError(ModelError):
+    """A search that may use nothing but the pool asks for what it does not hold: it is another one than the stored."""
+
+
 class RecordedModel:
     """A `Model` that asks another one only for what the pool does not hold."""
 
-    def __init__(self, model: Model, pool: Database, meter: Meter) -> None:
-        """Keep the collaborators; `close` closes the model, not the pool."""
+    def __init__(self, model: Model, pool: Store, meter: Meter, *, only_pool: bool = False) -> None:
+        """Keep the collaborators; `close` closes the model, not the pool.
+
+        Args:
+            model: asked for what the pool lacks.
+            pool: where completions are kept.
+            meter: what is told of them.
+            only_pool: refuse to ask the model for texts; it still counts tokens.
+        """
+        self._only_pool = only_pool
         self._model = model
         self._pool = pool
         self._meter = meter
@@ -127,7 +139,11 @@ class RecordedModel:
         cancelled: Callable[[], bool] | None = None,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> tuple[Completion, ...]:
-        """Return one completion per request, in order; see `Model.complete_many`."""
+        """Return one completion per request, in order; see `Model.complete_many`.
+
+        Raises:
+            NotInPoolError: the pool lacks one, and the model must not be asked.
+        """
         keys = [name_of(self._model.fingerprint, _decisive(request)) for request in requests]
         known = self._known(keys)
         for index, key in enumerate(keys):
@@ -137,6 +153,8 @@ class RecordedModel:
         self._meter.add(reused=len(keys) - len(places), saved_s=sum(known[key].seconds for key in keys if key in known))
         if not places:
             return tuple(known[key] for key in keys)
+        if self._only_pool:
+            raise NotInPoolError(f"{len(places)} texts are not in the pool")
         wanted = sorted(places.values())
         made = self._model.complete_many(
             [requests[index] for index in wanted],
@@ -172,7 +190,7 @@ class RecordedModel:
 class RecordedSandbox:
     """A `Sandbox` that runs only what the pool does not hold."""
 
-    def __init__(self, sandbox: Sandbox, pool: Database, meter: Meter) -> None:
+    def __init__(self, sandbox: Sandbox, pool: Store, meter: Meter) -> None:
         """Keep the collaborators; `close` closes the sandbox, not the pool."""
         self._sandbox = sandbox
         self._pool = pool

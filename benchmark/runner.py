@@ -16,9 +16,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from benchmark.conditions import Condition, ConditionError
+from benchmark.database import Store
 from benchmark.pool import Meter, RecordedModel, RecordedSandbox
 from benchmark.processes import OnProgress, at_exit, spawned
 from benchmark.runs import Run, RunBook, Selection
@@ -59,15 +60,19 @@ class Searcher:
 class Workbench:
     """One search process: its model, its sandbox, the runs file."""
 
-    def __init__(self, search: Search) -> None:
+    def __init__(self, search: Search, store: Store | None = None) -> None:
         """Open everything.
+
+        Args:
+            search: what to do.
+            store: where runs and pool are kept; the search's file when not given.
 
         Raises:
             ModelError: one line says what is wrong with the model.
             SandboxUnavailableError: no back end holds.
         """
         self._search = search
-        self._book = RunBook(search.runs)
+        self._book = RunBook(store or search.runs)
         self._meter = Meter()
         sandbox = search.open_sandbox(search.settings)
         self._sandbox = RecordedSandbox(sandbox, self._book.database, self._meter)
@@ -82,13 +87,17 @@ class Workbench:
 
     def run_missing(self, sheet: Sheet) -> None:
         """Run the conditions of a task that are not stored yet, and store each."""
-        done = self._book.load(self.selection, sheet.key)
+        done = self.stored(sheet)
         for condition in self._search.conditions:
             if condition.name not in done:
                 tokens = done[condition.spends_like].tokens if condition.spends_like else 0
                 run = self._run(sheet, condition.settings(self._search.settings, tokens))
                 self._book.save(self.selection, sheet.key, condition.name, run)
                 done[condition.name] = run
+
+    def stored(self, sheet: Sheet) -> dict[str, Run]:
+        """Return the runs of a task by condition."""
+        return self._book.load(self.selection, sheet.key)
 
     def close(self) -> None:
         """Free the model, remove every box, close the file."""
@@ -109,6 +118,28 @@ class Workbench:
         return Run(state=state, seconds=wall + spent.saved_s, wall_s=wall, spent=spent, error=error)
 
 
+class Searchers(Protocol):
+    """Who searches many tasks at once; a context manager."""
+
+    @property
+    def searcher(self) -> Searcher:
+        """Who searches here."""
+
+    def lacking(self, sheets: Sequence[Sheet]) -> list[Sheet]:
+        """Return the tasks that lack a run."""
+
+    def run(self, sheets: Sequence[Sheet]) -> Iterator[Sheet]:
+        """Run what tasks lack and yield each that is done and stored, as they end."""
+
+    def __enter__(self) -> Self:
+        """Start."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End; left by an exception, do not wait for work in flight."""
+
+
 class SearchProcesses:
     """The processes of a search; a context manager. Left by an exception, it does not wait for work in flight."""
 
@@ -118,7 +149,7 @@ class SearchProcesses:
         Raises:
             ConditionError: a control comes without what it is compared with.
         """
-        _check_order(search.conditions)
+        check_order(search.conditions)
         self._search = search
         self._executor = spawned(jobs)
         self._searcher: Searcher | None = None
@@ -137,9 +168,7 @@ class SearchProcesses:
 
     def lacking(self, sheets: Sequence[Sheet]) -> list[Sheet]:
         """Return the tasks that lack a run."""
-        with closing(RunBook(self._search.runs)) as book:
-            lacking = book.missing(self.searcher.selection, [sheet.key for sheet in sheets])
-        return [sheet for sheet in sheets if lacking[sheet.key]]
+        return tasks_lacking(self._search, self.searcher.selection, sheets)
 
     def run(self, sheets: Sequence[Sheet]) -> Iterator[Sheet]:
         """Run what tasks lack and yield each that is done and stored, as they end.
@@ -164,6 +193,13 @@ class SearchProcesses:
         self._executor.shutdown(wait=kind is None, cancel_futures=True)
 
 
+def tasks_lacking(search: Search, selection: Selection, sheets: Sequence[Sheet]) -> list[Sheet]:
+    """Return the tasks that lack a run of the selection in the search's file."""
+    with closing(RunBook(search.runs)) as book:
+        lacking = book.missing(selection, [sheet.key for sheet in sheets])
+    return [sheet for sheet in sheets if lacking[sheet.key]]
+
+
 def run_all(search: Search, sheets: Sequence[Sheet], jobs: int, on_progress: OnProgress) -> Searcher:
     """Run what is missing, in `jobs` processes, and return who searched.
 
@@ -180,7 +216,12 @@ def run_all(search: Search, sheets: Sequence[Sheet], jobs: int, on_progress: OnP
         return processes.searcher
 
 
-def _check_order(conditions: Sequence[Condition]) -> None:
+def check_order(conditions: Sequence[Condition]) -> None:
+    """Make sure that a control comes after what it is compared with.
+
+    Raises:
+        ConditionError: it does not.
+    """
     for place, condition in enumerate(conditions):
         if condition.spends_like and condition.spends_like not in {c.name for c in conditions[:place]}:
             raise ConditionError(f"{condition.name} spends like {condition.spends_like}: name that one before it")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark import pool
-from benchmark.database import Database
+from benchmark.database import Database, Store
 from benchmark.pool import Spent
 from benchmark.records import from_json, to_json
 from nodes.state import SolveState
@@ -21,6 +21,7 @@ CREATE TABLE IF NOT EXISTS runs (
     task TEXT NOT NULL, condition TEXT NOT NULL, settings TEXT NOT NULL, model TEXT NOT NULL, code TEXT NOT NULL,
     record TEXT NOT NULL, PRIMARY KEY (task, condition, settings, model, code)) WITHOUT ROWID;
 """
+FILE_SCHEMA = pool.SCHEMA + SCHEMA
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,14 +73,14 @@ class Selection:
 class RunBook:
     """The runs of one file."""
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, place: Path | str | Store) -> None:
         """Open or make the file; the pool's tables are in it too."""
-        self.database = Database(path, pool.SCHEMA + SCHEMA)
+        self.database = Database(place, FILE_SCHEMA) if isinstance(place, Path | str) else place
 
     def save(self, selection: Selection, task: str, condition: str, run: Run) -> None:
-        """Keep a run; an older one under the same key is replaced."""
+        """Keep a run; where there is one under the same key, that one stays: a result is never counted twice."""
         key = (task, condition, dict(selection.digests)[condition], selection.model, selection.code)
-        self.database.write("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?)", [(*key, to_json(run))])
+        self.database.write("INSERT OR IGNORE INTO runs VALUES (?, ?, ?, ?, ?, ?)", [(*key, to_json(run))])
 
     def load(self, selection: Selection, task: str) -> dict[str, Run]:
         """Return the stored runs of a task by condition, in the selection's order."""

@@ -65,6 +65,16 @@ def model_seconds(run: Run) -> float:
     return sum(cost.seconds for cost in run.state.costs if cost.box != SANDBOX)
 
 
+def told_and_metered(runs: Sequence[Run]) -> tuple[float, float]:
+    """Return the seconds in model and sandbox as the boxes tell them and as the meter read them, which counts apart.
+
+    Only of runs that took nothing from the pool: the boxes also tell what reused work took when it was done.
+    """
+    fresh = [run for run in runs if not (run.spent.reused or run.spent.recalled)]
+    told = sum(cost.seconds for run in fresh for cost in run.state.costs)
+    return told, sum(run.spent.model_s + run.spent.sandbox_s for run in fresh)
+
+
 def mean_by_box(runs: Sequence[Run]) -> dict[str, BoxSpending]:
     """Return the mean spending per task of each box; there is at least one run."""
     total: dict[str, BoxSpending] = {}

@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmark.bench import Bench, Measured, run_bench
+from benchmark.cluster import Cluster, ClusterError
 from benchmark.conditions import CONDITIONS, Condition, ConditionError
 from benchmark.markdown import write_tables
 from benchmark.plan import PlanError
@@ -31,7 +32,7 @@ from inference.base import Model
 from nodes.settings import Settings
 from sandbox.base import Sandbox
 
-REFUSED = (*EXPECTED, TaskError, PlanError, ConditionError, sqlite3.Error, OSError)
+REFUSED = (*EXPECTED, TaskError, PlanError, ConditionError, ClusterError, sqlite3.Error, OSError)
 """Failures that end in one line."""
 
 
@@ -46,6 +47,8 @@ class BenchOptions:
     k: int = 0
     choice: Choice = Choice()
     jobs: int = 1
+    cluster: Cluster | None = None
+    """None: processes of this machine."""
     runs: str = ""
     """File of the runs and the pool."""
     name: str = ""
@@ -100,7 +103,7 @@ def report(bench: Bench, measured: Measured) -> str:
         f"- model: {measured.searcher.model} ({measured.searcher.selection.model})",
         f"- code: commit {commit()}, search {measured.searcher.selection.code}",
         f"- settings: {described(bench.search.settings)}",
-        f"- sandbox: {measured.searcher.sandbox}; machine: {cores()} cores, {bench.jobs} processes",
+        f"- sandbox: {measured.searcher.sandbox}; {_machines(bench)}",
         f"- minutes of this call: {measured.searched_s / 60:.1f} to search, {measured.graded_s / 60:.1f} to grade",
         f"- runs: {bench.search.runs}, named {bench.name}",
     ]
@@ -108,12 +111,17 @@ def report(bench: Bench, measured: Measured) -> str:
     return "\n\n".join(["\n".join(head), *(table for table in tables if table)])
 
 
+def _machines(bench: Bench) -> str:
+    if bench.cluster is not None:
+        return f"Ray cluster {bench.cluster.address or 'on this machine'}, {bench.jobs} workers"
+    return f"machine: {cores()} cores, {bench.jobs} processes"
+
+
 def _bench(options: BenchOptions, openers: Openers) -> Bench:
     settings = load_settings(options.config, os.environ, {**options.flags, "k": options.k or None})
     if options.jobs < 1:
         raise UsageError(f"--jobs must be at least 1, not {options.jobs}")
-    if options.jobs > 1:
-        settings = replace(settings, threads=settings.threads or max(1, cores() // options.jobs), sandbox_workers=1)
+    settings = _shared(settings, options)
     is_family = options.data_set == "embedded"
     choice = options.choice
     if is_family:
@@ -137,7 +145,16 @@ def _bench(options: BenchOptions, openers: Openers) -> Bench:
         open_sandbox=openers.sandbox,
     )
     name = options.name or "+".join(options.policies)
-    return Bench(name=name, source=source, choice=choice, search=search, jobs=options.jobs)
+    return Bench(name=name, source=source, choice=choice, search=search, jobs=options.jobs, cluster=options.cluster)
+
+
+def _shared(settings: Settings, options: BenchOptions) -> Settings:
+    """Return the settings of one search process among several."""
+    if options.cluster is not None:
+        return replace(settings, threads=settings.threads or options.cluster.worker_cpus, sandbox_workers=1)
+    if options.jobs > 1:
+        return replace(settings, threads=settings.threads or max(1, cores() // options.jobs), sandbox_workers=1)
+    return settings
 
 
 def _conditions(policies: Sequence[str]) -> tuple[Condition, ...]:

@@ -1,64 +1,100 @@
-"""The arguments of `atlas bench` and `atlas ablate`; the work is in `cli/bench.py`, imported when they run."""
+"""The arguments of `atlas bench` and `atlas ablate`; the work is in `cli/bench.py`, imported when they run.
+
+Both commands take the same options but for the policies: the options are fields of one record, which gives each
+command its signature.
+"""
 
 from __future__ import annotations
 
 import enum
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
 
 from nodes.settings import SandboxName
 
-if TYPE_CHECKING:
-    from benchmark.sampling import Choice
-
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 SandboxChoice = enum.StrEnum("SandboxChoice", get_args(SandboxName))  # type: ignore[misc]
 
 _SETS = "lcb, humaneval, humaneval+, mbpp, mbpp+, gpqa, scicode, embedded, or a folder of NAME.md with NAME.tests.md."
-_SetArgument = Annotated[str, typer.Argument(metavar="SET|FOLDER", help=f"What to run: {_SETS}")]
-_DataOption = Annotated[str, typer.Option("--data", metavar="PATH", help="Your copy of the files; else downloaded.")]
-_ReleaseOption = Annotated[str, typer.Option("--release", help="LiveCodeBench: v1 to v6.")]
-_FromOption = Annotated[str, typer.Option("--from", metavar="DATE", help="First day of publication, 2024-08-01.")]
-_ToOption = Annotated[str, typer.Option("--to", metavar="DATE", help="Last day of publication.")]
-_LimitOption = Annotated[int, typer.Option("--limit", min=0, help="Only the first N tasks; 0: all.")]
-_SampleOption = Annotated[int, typer.Option("--sample", min=0, help="Draw N tasks, by difficulty and platform.")]
-_SampleSeedOption = Annotated[int, typer.Option("--sample-seed", help="Which sample (or which embedded tasks).")]
-_ShardOption = Annotated[str, typer.Option("--shard", metavar="i/n", help="Every n-th task, beginning with the i-th.")]
-_JobsOption = Annotated[int, typer.Option("--jobs", min=1, help="Search processes, each with a model of its own.")]
-_RunsOption = Annotated[str, typer.Option("--runs", metavar="FILE", help="Results and pool; else runs/SET.sqlite.")]
-_NameOption = Annotated[str, typer.Option("--name", help="Name of the run in that file; else its policies.")]
-_ModelOption = Annotated[str | None, typer.Option("--model", metavar="PATH.gguf|URL", help="Model file or server.")]
-_KOption = Annotated[int, typer.Option("--k", min=0, help="Programs per widening; 0: the setting's.")]
-_BudgetOption = Annotated[int | None, typer.Option("--budget-tokens", help="Most generated tokens per task.")]
-_SandboxOption = Annotated[SandboxChoice | None, typer.Option("--sandbox", help="Where programs run.")]
-_SeedOption = Annotated[int | None, typer.Option("--seed", help="Start of every random choice.")]
-_ConfigOption = Annotated[Path | None, typer.Option("--config", help="Settings file; else ./atlas.toml.")]
 _ALL_POLICIES = "baseline,samples,phase1,phase1_2,phase1_3,full,adaptive,resample"
+EngineChoice = enum.StrEnum("EngineChoice", ["local", "ray"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measuring:
+    """What both commands take; the order is that of their help."""
+
+    data_set: Annotated[str, typer.Argument(metavar="SET|FOLDER", help=f"What to run: {_SETS}")]
+    k: Annotated[int, typer.Option("--k", min=0, help="Programs per widening; 0: the setting's.")] = 0
+    data: Annotated[str, typer.Option("--data", metavar="PATH", help="Your copy of the files; else downloaded.")] = ""
+    release: Annotated[str, typer.Option("--release", help="LiveCodeBench: v1 to v6.")] = ""
+    since: Annotated[str, typer.Option("--from", metavar="DATE", help="First day of publication, 2024-08-01.")] = ""
+    until: Annotated[str, typer.Option("--to", metavar="DATE", help="Last day of publication.")] = ""
+    limit: Annotated[int, typer.Option("--limit", min=0, help="Only the first N tasks; 0: all.")] = 0
+    sample: Annotated[int, typer.Option("--sample", min=0, help="Draw N tasks, by difficulty and platform.")] = 0
+    sample_seed: Annotated[int, typer.Option("--sample-seed", help="Which sample (or which embedded tasks).")] = 1
+    shard: Annotated[str, typer.Option("--shard", metavar="i/n", help="Every n-th task, beginning with the i-th.")] = (
+        "1/1"
+    )
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Search processes, each with a model of its own.")] = 1
+    engine: Annotated[
+        EngineChoice, typer.Option("--engine", help="local: processes here; ray: workers of a Ray cluster.")
+    ] = EngineChoice("local")
+    ray_address: Annotated[
+        str,
+        typer.Option(
+            "--ray-address",
+            metavar="HOST:PORT|auto",
+            help="Head of a running cluster, of which this machine is a node; else one is started here.",
+        ),
+    ] = ""
+    worker_cpus: Annotated[int, typer.Option("--worker-cpus", min=1, help="Cores of each Ray worker.")] = 1
+    worker_gpus: Annotated[float, typer.Option("--worker-gpus", min=0, help="GPUs of each Ray worker.")] = 0.0
+    runs: Annotated[str, typer.Option("--runs", metavar="FILE", help="Results and pool; else runs/SET.sqlite.")] = ""
+    name: Annotated[str, typer.Option("--name", help="Name of the run in that file; else its policies.")] = ""
+    model: Annotated[str | None, typer.Option("--model", metavar="PATH.gguf|URL", help="Model file or server.")] = None
+    budget_tokens: Annotated[int | None, typer.Option("--budget-tokens", help="Most generated tokens per task.")] = None
+    sandbox: Annotated[SandboxChoice | None, typer.Option("--sandbox", help="Where programs run.")] = None
+    seed: Annotated[int | None, typer.Option("--seed", help="Start of every random choice.")] = None
+    config: Annotated[Path | None, typer.Option("--config", help="Settings file; else ./atlas.toml.")] = None
+
+
+def _taking_all(default: str) -> Callable[[Callable[[str, Measuring], None]], Callable[..., None]]:
+    """Return what gives a command every field of `Measuring` beside its first parameter, whose default this is."""
+    return lambda command: _with_fields(command, default)
+
+
+def _with_fields(command: Callable[[str, Measuring], None], default: str) -> Callable[..., None]:
+    """Return a function of the command's first parameter and all fields.
+
+    Typer reads a signature: this one is made of the record's fields, so that no option is written twice.
+    """
+    own = next(iter(inspect.signature(command, eval_str=True).parameters.values()))
+    kinds = get_type_hints(Measuring, include_extras=True)
+
+    def run(**given: Any) -> None:
+        command(given.pop(own.name), Measuring(**given))
+
+    asked = [own.replace(kind=inspect.Parameter.KEYWORD_ONLY, default=default)]
+    for field in fields(Measuring):
+        given_none = inspect.Parameter.empty if field.default is MISSING else field.default
+        parameter = inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=given_none)
+        asked.append(parameter.replace(annotation=kinds[field.name]))
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in asked}
+    run.__signature__ = inspect.Signature(asked)  # type: ignore[attr-defined]
+    return run
 
 
 @app.command()
+@_taking_all("adaptive")
 def bench(
-    data_set: _SetArgument,
-    policy: Annotated[str, typer.Option(help="One of baseline, phase1 ... adaptive.")] = "adaptive",
-    k: _KOption = 0,
-    data: _DataOption = "",
-    release: _ReleaseOption = "",
-    since: _FromOption = "",
-    until: _ToOption = "",
-    limit: _LimitOption = 0,
-    sample: _SampleOption = 0,
-    sample_seed: _SampleSeedOption = 1,
-    shard: _ShardOption = "1/1",
-    jobs: _JobsOption = 1,
-    runs: _RunsOption = "",
-    name: _NameOption = "",
-    model: _ModelOption = None,
-    budget_tokens: _BudgetOption = None,
-    sandbox: _SandboxOption = None,
-    seed: _SeedOption = None,
-    config: _ConfigOption = None,
+    policy: Annotated[str, typer.Option("--policy", help="One of baseline, phase1 ... adaptive.")], asked: Measuring
 ) -> None:
     """Measure one policy on a data set: four numbers with intervals, tokens, seconds, how often `verified` was right.
 
@@ -69,34 +105,16 @@ def bench(
 
     atlas bench humaneval+ --data HumanEvalPlus-v0.1.10.jsonl.gz --policy baseline
     """
-    choice = _choice(since, until, sample, sample_seed, limit, shard)
-    flags = _flags(model, budget_tokens, sandbox, seed)
-    _measure(data_set, (policy,), k, (data, release, runs, name), choice, jobs, config, flags)
+    _measure((policy,), asked)
 
 
 @app.command()
+@_taking_all(_ALL_POLICIES)
 def ablate(
-    data_set: _SetArgument,
-    policies: Annotated[str, typer.Option(help="Separated by commas; controls run after what they control.")] = (
-        _ALL_POLICIES
-    ),
-    k: _KOption = 0,
-    data: _DataOption = "",
-    release: _ReleaseOption = "",
-    since: _FromOption = "",
-    until: _ToOption = "",
-    limit: _LimitOption = 0,
-    sample: _SampleOption = 0,
-    sample_seed: _SampleSeedOption = 1,
-    shard: _ShardOption = "1/1",
-    jobs: _JobsOption = 1,
-    runs: _RunsOption = "",
-    name: _NameOption = "",
-    model: _ModelOption = None,
-    budget_tokens: _BudgetOption = None,
-    sandbox: _SandboxOption = None,
-    seed: _SeedOption = None,
-    config: _ConfigOption = None,
+    policies: Annotated[
+        str, typer.Option("--policies", help="Separated by commas; controls run after what they control.")
+    ],
+    asked: Measuring,
 ) -> None:
     """Measure several policies over one pool of completions: what two of them share is generated once.
 
@@ -105,49 +123,39 @@ def ablate(
 
     atlas ablate embedded --policies baseline,samples,phase1,adaptive,resample --limit 100 --jobs 2
     """
-    choice = _choice(since, until, sample, sample_seed, limit, shard)
-    flags = _flags(model, budget_tokens, sandbox, seed)
-    names = tuple(name.strip() for name in policies.split(","))
-    _measure(data_set, names, k, (data, release, runs, name), choice, jobs, config, flags)
+    _measure(tuple(name.strip() for name in policies.split(",")), asked)
 
 
-def _choice(since: str, until: str, sample: int, sample_seed: int, limit: int, shard: str) -> Choice:
+def _measure(policies: tuple[str, ...], asked: Measuring) -> None:
+    from benchmark.cluster import Cluster
     from benchmark.sampling import Choice
-
-    return Choice(since=since, until=until, sample=sample, sample_seed=sample_seed, limit=limit, shard=shard)
-
-
-def _flags(
-    model: str | None, budget_tokens: int | None, sandbox: SandboxChoice | None, seed: int | None
-) -> dict[str, object]:
-    place = sandbox.value if sandbox else None
-    return {"model": model, "budget_tokens": budget_tokens, "sandbox": place, "seed": seed}
-
-
-def _measure(
-    data_set: str,
-    policies: tuple[str, ...],
-    k: int,
-    files: tuple[str, str, str, str],
-    choice: Choice,
-    jobs: int,
-    config: Path | None,
-    flags: dict[str, object],
-) -> None:
     from cli.bench import BenchOptions, run_bench_command
 
-    data, release, runs, name = files
+    workers = Cluster(address=asked.ray_address, worker_cpus=asked.worker_cpus, worker_gpus=asked.worker_gpus)
     options = BenchOptions(
-        data_set=data_set,
+        data_set=asked.data_set,
         policies=policies,
-        k=k,
-        data=data,
-        release=release,
-        runs=runs,
-        name=name,
-        choice=choice,
-        jobs=jobs,
-        config=config,
-        flags=flags,
+        k=asked.k,
+        data=asked.data,
+        release=asked.release,
+        runs=asked.runs,
+        name=asked.name,
+        choice=Choice(
+            since=asked.since,
+            until=asked.until,
+            sample=asked.sample,
+            sample_seed=asked.sample_seed,
+            limit=asked.limit,
+            shard=asked.shard,
+        ),
+        jobs=asked.jobs,
+        cluster=workers if asked.engine == "ray" else None,
+        config=asked.config,
+        flags={
+            "model": asked.model,
+            "budget_tokens": asked.budget_tokens,
+            "sandbox": asked.sandbox.value if asked.sandbox else None,
+            "seed": asked.seed,
+        },
     )
     raise typer.Exit(run_bench_command(options))

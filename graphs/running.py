@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import ExitStack, aclosing, closing
 from dataclasses import dataclass, replace
+from functools import cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -71,6 +72,12 @@ class _Run:
             self.trace.end(error)
 
 
+@cache
+def plain_graph() -> Solver:
+    """Return the graph without a checkpointer, compiled once: it holds nothing of a run, and compiling takes long."""
+    return build_solver()
+
+
 class OpenSolver:
     """A solver with its model loaded and its sandbox proved; a context manager. One problem at a time."""
 
@@ -82,7 +89,7 @@ class OpenSolver:
         self.tracing = tracing
         self._trace: RunTrace | None = None
         self._store: BaseCheckpointSaver[str] | None = None
-        self._graph: Solver = build_solver()
+        self._graph = plain_graph()
         self._cancelled = threading.Event()
 
     @property

@@ -131,6 +131,13 @@ def _feed_into(put: Put, job: Job, writer: Writer, stops: Sequence[str]) -> None
     future.add_done_callback(done)
 
 
+def _delta(event: Delta | BaseException) -> Delta:
+    """Return what was written, or raise what went wrong."""
+    if isinstance(event, BaseException):
+        raise event
+    return event
+
+
 def stream(engine: Engine, job: Job, writer: Writer, stops: Sequence[str]) -> Iterator[Delta]:
     """Submit a job and yield what it writes; leaving the loop early cancels it."""
     events: SimpleQueue[Delta | BaseException] = SimpleQueue()
@@ -138,11 +145,9 @@ def stream(engine: Engine, job: Job, writer: Writer, stops: Sequence[str]) -> It
     try:
         engine.submit([job])
         while True:
-            event = events.get()
-            if isinstance(event, BaseException):
-                raise event
-            yield event
-            if event.completion is not None:
+            delta = _delta(events.get())
+            yield delta
+            if delta.completion is not None:
                 return
     finally:
         engine.cancel([job])
@@ -158,11 +163,9 @@ async def astream(
     try:
         engine.submit([job])
         while True:
-            event = await events.get()
-            if isinstance(event, BaseException):
-                raise event
-            yield event
-            if event.completion is not None:
+            delta = _delta(await events.get())
+            yield delta
+            if delta.completion is not None:
                 return
     finally:
         engine.cancel([job])

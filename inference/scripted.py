@@ -60,6 +60,11 @@ class ScriptedModel:
         with self._lock:
             return tuple(self._asked)
 
+    def forget(self) -> None:
+        """Drop the requests so far, so that a long run takes no more memory than a short one."""
+        with self._lock:
+            self._asked.clear()
+
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """Return a quarter of the characters, rounded up for each message."""
         return sum(approximate_tokens(message.content) for message in messages)

@@ -8,6 +8,7 @@ of their outputs was predicted too. Without examples nothing is confirmed, and a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import mean, pstdev
@@ -107,6 +108,7 @@ def weigh(state: SolveState, lens: LearnedLens | None = None) -> tuple[Evidence,
     trusted = [p for p in programs if total and passed[p] == total]
     confirmed = confirmed_tests(state, trusted, outcomes)
     clusters = _clusters(state, trusted or programs, outcomes)
+    sizes = Counter(clusters.get(c.program_id) for c in candidates)
     agreement = _agreement(state, candidates, clusters, outcomes)
     held = {p: {i for i, key in confirmed.items() if _key(outcomes, p, i) == key} for p in programs}
     regressed = _regressed(state, candidates, held, outcomes)
@@ -119,7 +121,7 @@ def weigh(state: SolveState, lens: LearnedLens | None = None) -> tuple[Evidence,
             confirmed_passed=len(held[c.program_id]),
             confirmed_total=len(confirmed),
             cluster=clusters.get(c.program_id, c.program_id),
-            cluster_weight=sum(clusters.get(o.program_id) == clusters.get(c.program_id, "") for o in candidates),
+            cluster_weight=sizes[clusters.get(c.program_id, "")],
             agreement=agreement.get(clusters.get(c.program_id, ""), 0.0),
             regressed=c.id in regressed,
             posterior=0.0,

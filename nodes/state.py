@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeVar
 
 from typing_extensions import TypedDict
@@ -123,7 +124,13 @@ class Candidate:
     @property
     def program_id(self) -> str:
         """Equal for equal programs, so that each text runs once."""
-        return content_id(self.code)
+        return _program_id(self.code)
+
+
+@lru_cache(maxsize=4096)
+def _program_id(code: str) -> str:
+    """Return the id of a program; weighing evidence asks for it hundreds of times per round."""
+    return content_id(code)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -99,6 +99,10 @@ def _agents_missing() -> str:
     return "" if importlib.util.find_spec("langchain") else "the agents extra is not installed (make test installs it)"
 
 
+def _ray_missing() -> str:
+    return "" if importlib.util.find_spec("ray") else "the ray extra is not installed (requirements-ray.lock)"
+
+
 CHECKS: dict[str, Callable[[], str]] = {
     "docker": _docker_missing,
     "bubblewrap": _bubblewrap_missing,
@@ -110,6 +114,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "postgres": _postgres_missing,
     "server": _server_missing,
     "agents": _agents_missing,
+    "ray": _ray_missing,
 }
 
 

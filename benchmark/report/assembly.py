@@ -13,9 +13,11 @@ from benchmark.provenance import commit
 from benchmark.report.choosing import choosing
 from benchmark.report.confidence import confidence
 from benchmark.report.costs import accuracy_and_tokens, boxes, cost
+from benchmark.report.counting import counting
 from benchmark.report.document import Document, Section
 from benchmark.report.lens_section import condition_of, judged_on, lens_section
 from benchmark.report.numbers import by_tag, differences, four_numbers, verified
+from benchmark.report.seeds import all_seeds, groups_of_seeds
 from benchmark.report.sets import SetBook
 from benchmark.report.stored import Measured
 from benchmark.report.traces import TaskTrace, is_private, task_trace
@@ -50,7 +52,7 @@ class Report:
 
 def make_report(measured: Sequence[Measured], terms: Terms) -> Report:
     """Return the report on some measurements, each with sections of its own."""
-    sections: list[Section] = []
+    sections = [all_seeds(group, f"seeds-{i}") for i, group in enumerate(groups_of_seeds(measured), start=1)]
     facts: list[tuple[str, str]] = []
     books = []
     for index, one in enumerate(measured, start=1):
@@ -66,7 +68,7 @@ def make_report(measured: Sequence[Measured], terms: Terms) -> Report:
         warnings=_warnings(measured),
         sections=tuple(section for section in sections if section.tables or section.figures),
         sets=tuple(one for book in books for one in book.sets),
-        task_names={anchor: name for book in books for name, anchor in book.anchors.items()},
+        task_names=_task_names(measured, books),
     )
     return Report(document=document, traces=traces, results={one.name: one.results for one in measured})
 
@@ -78,6 +80,7 @@ def _sections(one: Measured, book: SetBook, terms: Terms) -> list[Section]:
         four_numbers(one.results, book),
         differences(one.results, book),
         by_tag(one.results, book),
+        counting(one.results, book),
         verified(one.results, book),
         confidence(one.results, book),
         choosing(one.results, book),
@@ -136,6 +139,15 @@ def _made(measured: Sequence[Measured], traces: int) -> list[tuple[str, str]]:
     ]
 
 
+def _task_names(measured: Sequence[Measured], books: Sequence[SetBook]) -> dict[str, str]:
+    """Return the shown name of each task by its anchor, with its measurement's where there are several."""
+    return {
+        anchor: f"{one.name}: {name}" if len(measured) > 1 else name
+        for one, book in zip(measured, books, strict=True)
+        for name, anchor in book.anchors.items()
+    }
+
+
 def _warnings(measured: Sequence[Measured]) -> tuple[str, ...]:
     lines = [
         f"{one.name}: {one.unfinished} tasks are left out, since a run or a verdict is missing; the same benchmark "
@@ -152,10 +164,11 @@ def _warnings(measured: Sequence[Measured]) -> tuple[str, ...]:
 
 
 def _traces(measured: Sequence[Measured], books: Sequence[SetBook], most: int) -> tuple[TaskTrace, ...]:
+    """Return the first traces of every measurement, as many of each as there is room for."""
     made: list[TaskTrace] = []
     for one, book in zip(measured, books, strict=True):
-        for index, sheet in enumerate(one.sheets):
-            if len(made) < most:
-                graded = {name: runs[index] for name, runs in one.results.items()}
-                made.append(task_trace(book.anchors[sheet.name], graded))
+        for index, sheet in enumerate(one.sheets[: most // len(measured)]):
+            graded = {name: runs[index] for name, runs in one.results.items()}
+            trace = task_trace(book.anchors[sheet.name], graded)
+            made.append(replace(trace, name=f"{one.name}: {trace.name}") if len(measured) > 1 else trace)
     return tuple(made)

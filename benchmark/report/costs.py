@@ -16,9 +16,9 @@ from benchmark.spending import (
     joules,
     mean_by_box,
     meter_ratio,
-    model_seconds,
     money,
     per_solved,
+    told_and_metered,
 )
 from benchmark.statistics import wilson
 
@@ -84,20 +84,19 @@ def _sums(results: Results) -> Table:
     for name, graded in results.items():
         runs = [g.run for g in graded]
         boxes_s = len(runs) * sum(spent.seconds for spent in mean_by_box(runs).values())
-        fresh = [run for run in runs if not (run.spent.reused or run.spent.recalled)]
-        metered_s = sum(run.spent.model_s for run in fresh)
-        counted_s = sum(model_seconds(run) for run in fresh)
-        ratio = number(counted_s / metered_s, 4) if metered_s else word(NOTHING)
+        fresh = sum(not (run.spent.reused or run.spent.recalled) for run in runs)
+        told_s, metered_s = told_and_metered(runs)
+        ratio = number(told_s / metered_s, 4) if metered_s else word(NOTHING)
         whole = number(sum(run.seconds for run in runs), 2)
-        rows.append([word(name), number(boxes_s, 2), whole, number(len(fresh)), ratio])
+        rows.append([word(name), number(boxes_s, 2), whole, number(fresh), ratio])
     head = (
         "condition",
         "seconds, boxes",
         "seconds, clock",
         "tasks without reuse",
-        "model seconds there: boxes / meter",
+        "model and sandbox there: boxes / meter",
     )
-    return table("Boxes against the clock and the model's meter, all tasks", head, rows)
+    return table("Boxes against the clock and the meter of model and sandbox, all tasks", head, rows)
 
 
 def cost(results: Results, book: SetBook, power: Power, jobs: int, price: Price) -> Section:

@@ -73,14 +73,17 @@ def _pass_at_k(results: Results) -> list[Table]:
 
 def differences(results: Results, book: SetBook) -> Section:
     """Return the paired differences in selected pass@1."""
-    names = list(results)
-    pairs = [pair for pair in COMPARED if set(pair) <= set(names)]
-    pairs += [(name, names[0]) for name in names[1:] if not any(name in pair for pair in pairs)]
-    rows = [_difference(results, *pair, book) for pair in pairs]
+    rows = [_difference(results, *pair, book) for pair in compared_pairs(list(results))]
     head = ("selected pass@1", "points [95 %]", "only the first right", "only the second right", "McNemar p")
     note = "Over the same tasks: bootstrap interval of the mean difference, exact two-sided McNemar test."
     made = (table("Paired differences", head, rows, note),) if rows else ()
     return Section(title="Differences", anchor=f"{book.prefix}-differences", tables=made)
+
+
+def compared_pairs(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Return which conditions are compared with which; one that no list knows is compared with the first."""
+    pairs = [pair for pair in COMPARED if set(pair) <= set(names)]
+    return pairs + [(name, names[0]) for name in names[1:] if not any(name in pair for pair in pairs)]
 
 
 def _difference(results: Results, ours: str, theirs: str, book: SetBook) -> list[Cell]:

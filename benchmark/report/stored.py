@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmark.conditions import CONDITIONS
-from benchmark.database import Database
+from benchmark.conditions import CONDITIONS, shaping
+from benchmark.database import Database, Store
 from benchmark.grader import GradeBook
 from benchmark.measurement import MeasuredTask, Measurement, MeasurementBook, data_hash, verdicts_beside
 from benchmark.measures import Graded
+from benchmark.pool import name_of
 from benchmark.runs import Run, RunBook, Selection
 from benchmark.task import Sheet
 from nodes.state import content_id
@@ -41,6 +42,13 @@ class Measured:
     unfinished: int
     """Tasks left out, since a run or a verdict of theirs is missing."""
     measurement: Measurement | None = None
+    is_one_of_seeds: bool = False
+    """Whether its file holds the same measurement under other seeds, too."""
+
+    @property
+    def seed(self) -> int:
+        """The seed of its searches; 0 where it was not recorded."""
+        return self.measurement.settings.seed if self.measurement else 0
 
     @property
     def sheets(self) -> tuple[Sheet, ...]:
@@ -49,12 +57,21 @@ class Measured:
 
     @property
     def name(self) -> str:
-        """A short name for headings: the file's."""
-        return Path(self.file).stem
+        """A short name for headings: the file's, with the seed where there are several."""
+        return Path(self.file).stem + (f" seed {self.seed}" if self.is_one_of_seeds else "")
 
 
 def load_measured(file: str) -> Measured:
     """Return the newest measurement of a file of runs.
+
+    Raises:
+        ReportError: the file is none, or holds no task that was searched and graded.
+    """
+    return load_seeds(file)[-1]
+
+
+def load_seeds(file: str) -> tuple[Measured, ...]:
+    """Return the newest measurement of a file of runs, after those that differ from it in nothing but the seed.
 
     Raises:
         ReportError: the file is none, or holds no task that was searched and graded.
@@ -65,14 +82,28 @@ def load_measured(file: str) -> Measured:
     if not verdicts.is_file():
         raise ReportError(f"{file}: nothing was graded, {verdicts.name} is not beside it; start the benchmark again")
     try:
-        return _load(path, verdicts)
+        with closing(MeasurementBook(verdicts)) as book:
+            alike: Sequence[Measurement | None] = _alike(list(book.all().values())) or [None]
+        return tuple(_load(path, verdicts, one, len(alike) > 1) for one in alike)
     except (sqlite3.Error, TypeError) as error:
         raise ReportError(f"{file}: is no file of runs of this version ({error})") from error
 
 
-def _load(path: Path, verdicts: Path) -> Measured:
-    with closing(MeasurementBook(verdicts)) as book:
-        measurement = next(reversed(list(book.all().values())), None)
+def _alike(measurements: Sequence[Measurement]) -> list[Measurement]:
+    """Return the newest measurement last, before it the newest of each other seed with all else the same."""
+    by_seed = {one.settings.seed: one for one in measurements if but_seed(one) == but_seed(measurements[-1])}
+    newest = by_seed.pop(measurements[-1].settings.seed) if measurements else None
+    return [*(by_seed[seed] for seed in sorted(by_seed)), *([newest] if newest else [])]
+
+
+def but_seed(one: Measurement) -> str:
+    """Return a name that is equal for measurements that differ in nothing but the seed (and the machine)."""
+    conditions = [name for name, _ in one.selection.digests]
+    settings = shaping(replace(one.settings, seed=0))
+    return name_of(one.selection.model, one.selection.code, conditions, one.data_hash, settings)
+
+
+def _load(path: Path, verdicts: Path, measurement: Measurement | None, is_one_of_seeds: bool) -> Measured:
     with closing(RunBook(path)) as runs, closing(GradeBook(verdicts)) as grades:
         selection = measurement.selection if measurement else _largest(runs.database, path)
         tasks = measurement.tasks if measurement else _tasks(runs.database, verdicts, selection)
@@ -87,6 +118,7 @@ def _load(path: Path, verdicts: Path) -> Measured:
         data_hash=data_hash([task.verdicts for task in tasks]),
         unfinished=len(tasks) - len(found),
         measurement=measurement,
+        is_one_of_seeds=is_one_of_seeds,
     )
 
 
@@ -104,7 +136,7 @@ def _programs(run: Run) -> set[str]:
     return {content_id(code) for code in (run.code, *(c.code for c in run.state.candidates)) if code}
 
 
-def _largest(database: Database, path: Path) -> Selection:
+def _largest(database: Store, path: Path) -> Selection:
     """Return the conditions of the model and code version with the most runs; of each the settings with the most.
 
     A condition with runs of less than half of the tasks is left out, rather than most tasks.
@@ -126,7 +158,7 @@ def _largest(database: Database, path: Path) -> Selection:
     return Selection(model=model, code=code, digests=tuple((c, digests[c]) for c in order if c in whole))
 
 
-def _tasks(database: Database, verdicts: Path, selection: Selection) -> tuple[MeasuredTask, ...]:
+def _tasks(database: Store, verdicts: Path, selection: Selection) -> tuple[MeasuredTask, ...]:
     query = "SELECT DISTINCT task FROM runs WHERE model = ? AND code = ?"
     keys = [key for (key,) in database.rows(query, (selection.model, selection.code))]
     with closing(Database(verdicts, "")) as book:

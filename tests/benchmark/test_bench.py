@@ -1,16 +1,9 @@
-"""A benchmark run: resumed after any kill, refused under other settings, counted while it goes on."""
+"""A benchmark run: continued (after kills: test_kills.py), refused under other settings, counted while it goes on."""
 
 from __future__ import annotations
 
-import os
-import random
-import signal
-import subprocess
-import sys
-import time
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -19,13 +12,10 @@ from benchmark.grader import GradeBook
 from benchmark.plan import PlanError
 from benchmark.records import to_json
 from benchmark.runs import RunBook
-from tests.benchmark import planted
 from tests.benchmark.planted import SETTINGS, a_bench, a_task, write_tasks
 from tests.benchmark.test_runner import timeless
 
 pytestmark = pytest.mark.bubblewrap
-TASKS = 5
-KILLS = 10
 
 
 def outcome(bench, measured):
@@ -36,36 +26,6 @@ def outcome(bench, measured):
         for condition, graded in measured.results.items()
     }  # fmt: skip
     return results, measured.searcher
-
-
-@pytest.mark.timeout(900)  # some forty interpreters start; a busy machine takes its time
-def test_killed_at_ten_random_moments_a_run_ends_like_one_that_was_not(tmp_path):
-    moments = random.Random(5)
-    killed, whole = tmp_path / "killed", tmp_path / "whole"
-    for folder in (killed, whole):
-        folder.mkdir()
-        source = write_tasks(folder / "tasks.jsonl", [a_task(i) for i in range(TASKS)])
-    for _ in range(KILLS):
-        kill_somewhere(killed, moments)
-    bench = a_bench(killed, replace(source, file=str(killed / "tasks.jsonl")))
-    with closing(RunBook(bench.search.runs)) as book:
-        (stored,) = book.database.rows("SELECT count(*) FROM runs")[0]
-    again = a_bench(whole, source)
-    assert outcome(bench, run_bench(bench, print)) == outcome(again, run_bench(again, print))
-    assert stored > 0
-
-
-def kill_somewhere(folder, moments):
-    """Start a run and kill it with SIGKILL: sometimes before its first task, sometimes after one or two more."""
-    command = [sys.executable, str(Path(planted.__file__)), str(folder), str(TASKS), "bench"]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    lines = moments.choice([0, 1, 1, 2])
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
-        for _ in range(lines):
-            if not process.stdout.readline():
-                break
-        time.sleep(moments.uniform(0, 0.5))
-        process.send_signal(signal.SIGKILL)
 
 
 def test_a_run_is_counted_while_it_goes_on_and_costs_nothing_the_second_time(tmp_path):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import closing
+
 import pytest
 
+from benchmark import planted
 from benchmark.measurement import Power
 from benchmark.pool import Spent
+from benchmark.runner import Workbench
 from benchmark.runs import Run
 from benchmark.spending import (
     ApiPrice,
@@ -18,8 +23,12 @@ from benchmark.spending import (
     meter_ratio,
     money,
     per_solved,
+    told_and_metered,
 )
+from inference.base import Completion
+from inference.scripted import ScriptedModel
 from nodes.state import Cost, SolveState
+from tests.benchmark.planted import a_search
 
 COSTS = (
     Cost(box="plan_search", calls=1, tokens=30, prompt_tokens=100, seconds=1.0),
@@ -44,6 +53,26 @@ def test_boxes_add_up_to_the_run_as_if_nothing_had_been_reused():
     }
     assert sum(box.seconds for box in boxes.values()) == pytest.approx(a_run().seconds)
     assert sum(box.tokens for box in boxes.values()) == a_run().tokens
+
+
+def timed_reply(request):
+    """Answer as the planted programmer, in the time that a small model takes."""
+    time.sleep(0.1)
+    return Completion(text=planted.reply(request), tokens=30, prompt_tokens=100, seconds=0.1)
+
+
+@pytest.mark.bubblewrap
+def test_what_the_boxes_tell_is_what_the_meter_read_within_five_per_cent(tmp_path):
+    search = a_search(tmp_path, ("phase1",), open_model=lambda settings: ScriptedModel(timed_reply, name="timed"))
+    with closing(Workbench(search)) as bench:
+        sheet = planted.a_task(1).sheet
+        bench.run_missing(sheet)
+        run = bench.stored(sheet)["phase1"]
+    told, metered = told_and_metered([run])
+    assert metered > 0.5
+    assert told == pytest.approx(metered, rel=0.05)
+    assert told + run.harness_s == pytest.approx(run.seconds, rel=0.05)
+    assert told_and_metered([a_run(reused=1)]) == (0, 0)
 
 
 def test_means_are_over_tasks_also_where_a_box_was_not_used():

@@ -1,0 +1,213 @@
+"""Is a run that was killed as good as one that was not: `python -m benchmark.kills --model embedded --tasks 100`.
+
+A run in the reproducible mode (one batch width, token budgets only) is killed with SIGKILL at random moments and
+started again each time; another one is left alone. Their results must be equal byte for byte, but for what was measured
+of the machine (times, peak memory) and for what came from the pool instead of the model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from benchmark import planted
+from benchmark.bench import Bench, Standing, run_bench
+from benchmark.conditions import CONDITIONS
+from benchmark.database import Database
+from benchmark.measurement import verdicts_beside
+from benchmark.provenance import code_digest, commit
+from benchmark.runner import Search
+from benchmark.sampling import Choice
+from benchmark.task import TaskSource
+from graphs.factory import open_box, open_model
+from nodes.settings import Settings
+
+MEASURED = frozenset({"seconds", "wall_s", "cpu_s", "sandbox_seconds", "started", "peak_mb", "spent"})
+"""Fields that say how long something took, or what was already there."""
+_WITHOUT_END = 1e9
+SEED = 3
+"""Of the embedded tasks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What is run, in a folder of its own."""
+
+    folder: Path
+    model: str
+    """`embedded` or `scripted`."""
+    tasks: int
+    policies: tuple[str, ...]
+    k: int
+
+    @property
+    def runs(self) -> Path:
+        """The file of the runs."""
+        return self.folder / "runs.sqlite"
+
+    def bench(self) -> Bench:
+        """Return the run: one text at a time, and nothing that a clock could end."""
+        settings = Settings(
+            k=self.k,
+            batch_width=1,
+            threads=1,
+            sandbox_workers=1,
+            sandbox="bubblewrap",
+            budget_seconds=_WITHOUT_END,
+            budget_sandbox_seconds=_WITHOUT_END,
+        )
+        is_scripted = self.model == "scripted"
+        search = Search(
+            runs=str(self.runs),
+            conditions=tuple(CONDITIONS[name] for name in self.policies),
+            settings=settings,
+            code=code_digest(),
+            open_model=planted.open_model if is_scripted else open_model,
+            open_sandbox=open_box,
+        )
+        if is_scripted:
+            source = planted.write_tasks(self.folder / "tasks.jsonl", [planted.a_task(i) for i in range(self.tasks)])
+        else:
+            source = TaskSource(data_set="embedded", n=self.tasks, seed=SEED)
+        return Bench(name="kills", source=source, choice=Choice(), search=search, jobs=1)
+
+    def command(self) -> list[str]:
+        """Return the command that runs it, in a process to be killed."""
+        options = {"folder": self.folder, "model": self.model, "tasks": self.tasks, "k": self.k}
+        given = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+        return [sys.executable, "-m", "benchmark.kills", "--only-run", *given, "--policies", ",".join(self.policies)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kill:
+    """One SIGKILL."""
+
+    done: int
+    """Tasks that the run had told as done."""
+    seconds: float
+    """After it was started."""
+
+
+def kill_at_random(trial: Trial, kills: int, seed: int) -> tuple[Kill, ...]:
+    """Start a run as often as it is to be killed, and kill it each time at a random moment."""
+    moments = random.Random(seed)
+    thresholds = sorted(moments.randrange(trial.tasks) for _ in range(kills))
+    return tuple(_kill(trial, least, moments.uniform(0, 2)) for least in thresholds)
+
+
+def left_alone(trial: Trial) -> None:
+    """Run to the end, in a process of its own.
+
+    Raises:
+        subprocess.CalledProcessError: the run failed.
+    """
+    trial.folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run(trial.command(), check=True, stdout=subprocess.DEVNULL)
+
+
+def results(runs: Path) -> list[str]:
+    """Return every stored run and every verdict of a finished run, without what was measured, one line each."""
+    with closing(Database(runs, "")) as book:
+        rows = book.rows("SELECT task, condition, settings, model, code, record FROM runs ORDER BY 1, 2")
+    searched = [json.dumps([*row, _without_measured(json.loads(text))], sort_keys=True) for *row, text in rows]
+    with closing(Database(verdicts_beside(runs), "")) as book:
+        verdicts = book.rows("SELECT task, program, record FROM verdicts ORDER BY 1, 2")
+    return searched + [json.dumps(row) for row in verdicts]
+
+
+def _without_measured(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_measured(item) for name, item in value.items() if name not in MEASURED}
+    return [_without_measured(item) for item in value] if isinstance(value, list) else value
+
+
+def _kill(trial: Trial, least: int, delay: float) -> Kill:
+    """Start a run and kill it some time after it has told of `least` tasks."""
+    trial.folder.mkdir(parents=True, exist_ok=True)
+    began, done = time.monotonic(), 0
+    with subprocess.Popen(trial.command(), stdout=subprocess.PIPE, text=True) as process:
+        for done in _told(process):
+            if done >= least:
+                break
+        time.sleep(delay)
+        process.send_signal(signal.SIGKILL)
+    return Kill(done=done, seconds=time.monotonic() - began)
+
+
+def _told(process: subprocess.Popen[str]) -> Iterator[int]:
+    assert process.stdout is not None
+    for line in process.stdout:
+        yield int(line)
+
+
+def _tell(standing: Standing) -> None:
+    sys.stdout.write(f"{standing.done}\n")
+    sys.stdout.flush()
+
+
+def report(trial: Trial, kills: Sequence[Kill], killed: Sequence[str], whole: Sequence[str]) -> str:
+    """Return what was found, in Markdown."""
+    digests = [sha256("\n".join(lines).encode()).hexdigest()[:16] for lines in (killed, whole)]
+    different = sum(a != b for a, b in zip(killed, whole, strict=False)) + abs(len(killed) - len(whole))
+    at = ", ".join(f"{kill.done} ({kill.seconds:.1f} s)" for kill in kills)
+    return "\n".join(
+        [
+            f"- {trial.tasks} tasks, model {trial.model}, policies {','.join(trial.policies)}, k {trial.k}, one text "
+            f"at a time, commit {commit()}",
+            f"- killed {len(kills)} times; tasks done and seconds since the start: {at}",
+            f"- results: {len(killed)} runs and verdicts after the kills, {len(whole)} without; SHA-256 {digests[0]} "
+            f"and {digests[1]}",
+            f"- {'equal byte for byte' if not different else f'{different} lines DIFFER'}",
+        ]
+    )
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmark.kills", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--model", choices=["embedded", "scripted"], default="scripted")
+    parser.add_argument("--tasks", type=int, default=100)
+    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--policies", default="baseline,adaptive", help="separated by commas")
+    parser.add_argument("--k", type=int, default=4, help="programs per widening")
+    parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    parser.add_argument("--folder", type=Path, default=Path("runs/kills"), help="must not hold runs yet")
+    parser.add_argument("--only-run", action="store_true", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Write what was found to standard output; return 1 where the results differ, 2 where the folder is in use."""
+    given = _arguments()
+    policies = tuple(given.policies.split(","))
+
+    def trial(folder: Path) -> Trial:
+        return Trial(folder=folder, model=given.model, tasks=given.tasks, policies=policies, k=given.k)
+
+    if given.only_run:
+        run_bench(trial(given.folder).bench(), _tell)
+        return 0
+    killed, whole = trial(given.folder / f"{given.model}-killed"), trial(given.folder / f"{given.model}-whole")
+    if killed.runs.exists() or whole.runs.exists():
+        sys.stderr.write(f"{given.folder} holds runs: name another --folder\n")
+        return 2
+    kills = kill_at_random(killed, given.kills, given.seed)
+    left_alone(killed)
+    left_alone(whole)
+    lines = results(killed.runs), results(whole.runs)
+    sys.stdout.write(report(killed, kills, *lines) + "\n")
+    return int(lines[0] != lines[1])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
