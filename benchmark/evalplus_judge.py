@@ -1,7 +1,8 @@
 """EvalPlus's verdicts: the reference says what is right, one process per program and set of inputs.
 
 Per input max(4 s, 4 times the reference's time), per set min(60 s, their sum) and 1 s more, 4 GiB. A program is right
-when both sets pass. A program that imports NumPy and the like runs where they are, or nowhere (sandbox/science.py). Seconds are CPU seconds, where the official evaluator takes wall time.
+when both sets pass. A program that imports NumPy and the like runs where they are, or nowhere (sandbox/science.py).
+Seconds are CPU seconds, where the official evaluator takes wall time.
 """
 
 from __future__ import annotations
