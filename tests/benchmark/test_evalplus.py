@@ -213,6 +213,23 @@ def test_large_values_are_compared_whole(tmp_path, sandbox, reference, code, is_
 
 
 @pytest.mark.bubblewrap
+@pytest.mark.parametrize(("change", "is_right"), [("", True), (" + [('b', 'a')]", False)])
+def test_a_list_of_millions_of_items_is_compared_by_its_spelling(tmp_path, sandbox, change, is_right):
+    many = "return [('a', 'b')] * 2_200_000"
+    (task,) = load(tmp_path / "h.jsonl", "humaneval", [evalplus_row(canonical_solution=f"    {many}\n")])
+    assert judge_of(task, sandbox)(f"def mean(xs):\n    {many}{change}").right is is_right
+
+
+@pytest.mark.bubblewrap
+@pytest.mark.science
+def test_a_program_that_imports_numpy_finds_it(tmp_path, sandbox):
+    (task,) = load(tmp_path / "h.jsonl", "humaneval", [evalplus_row()])
+    code = "import numpy as np\ndef mean(xs):\n    return float(np.mean(xs))"
+    assert judge_of(task, sandbox)(code).right
+    assert not judge_of(task, sandbox)(code.replace("np.mean", "np.max")).right
+
+
+@pytest.mark.bubblewrap
 def test_a_reference_that_does_not_run_is_no_verdict(tmp_path, sandbox):
     (task,) = load(tmp_path / "h.jsonl", "humaneval", [evalplus_row(canonical_solution="    return 1 / 0\n")])
     with pytest.raises(TaskError, match="its own reference ends with runtime_error on input 1"):
