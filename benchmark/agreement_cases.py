@@ -11,7 +11,7 @@ from typing import Literal
 from benchmark.evalplus import load_evalplus
 from benchmark.lcb import sheet_of, task_of
 from benchmark.published import Row, find, read_rows
-from benchmark.scicode import load_scicode
+from benchmark.scicode import TARGETS, VALIDATION, load_scicode
 from benchmark.task import Task
 
 RECORDS = ("lcb_records.jsonl.gz",)
@@ -65,8 +65,8 @@ def load_cases(kind: Kind, data: Path) -> list[Question]:
 
 def _scicode(data: Path) -> list[Question]:
     """Return the reference programs of the validation problems: each step must pass its own expected values."""
-    problems = find(str(data), ["problems_dev.jsonl"], "validation problems of SciCode")
-    tasks = load_scicode(problems, find(str(data), ["dev_targets.h5"], "expected values"))
+    problems = find(str(data), [VALIDATION], "validation problems of SciCode")
+    tasks = load_scicode(problems, find(str(data), TARGETS[::-1], "expected values"))
     return [Question(task=task, cases=(_reference(task),)) for task in tasks if task.reference]
 
 

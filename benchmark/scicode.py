@@ -27,6 +27,7 @@ from sandbox.languages import SCIENCE
 
 ROWS: Mapping[str, int] = {"problems_test.jsonl": 65, "problems_test.jsonl.gz": 65}
 TARGETS = ("test_data.h5", "dev_targets.h5")
+VALIDATION = "problems_dev.jsonl"
 GIVEN = {"13.6", "62.1", "76.3"}
 CPU_S = 600.0
 MEMORY_MB = 4096
@@ -88,7 +89,7 @@ def _statement(row: Row, steps: list[Row], place: str) -> str:
     parts = [
         text_field(row, "problem_description_main", place).strip(),
         str(row.get("problem_io") or "").strip(),
-        f"Use only these dependencies, which are imported already:\n\n```\n{row['required_dependencies'].strip()}\n```",
+        f"Begin with these imports, and use no others:\n\n```\n{row['required_dependencies'].strip()}\n```",
         "Write one Python program that defines every function below, and calls none of them.",
     ]
     for step in steps:
