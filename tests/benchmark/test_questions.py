@@ -8,6 +8,7 @@ from contextlib import closing
 import pytest
 
 from benchmark.bench import run_bench
+from benchmark.selectors import reevaluate
 from benchmark.task import TaskSource
 from cli.bench import report
 from cli.report_command import ReportOptions, run_report
@@ -58,6 +59,14 @@ def test_no_file_and_no_report_holds_a_word_of_a_question(measured):
         texts = {text for (text,) in connection.execute("SELECT json_extract(completion, '$.text') FROM completions")}
     assert kept > 0
     assert texts <= {f"Answer: {letter}" for letter in "ABCD"}
+
+
+@pytest.mark.bubblewrap
+def test_selectors_are_decided_again_from_the_votes(measured):
+    _, _, done = measured
+    graded = done.results["samples"]
+    (most,) = [one for one in reevaluate(graded, (8,)) if one.selector == "largest cluster"]
+    assert most.right == tuple(float(one.right) for one in graded)
 
 
 @pytest.mark.bubblewrap
