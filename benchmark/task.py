@@ -59,6 +59,8 @@ class Rules:
     """Text before the program (`script`)."""
     memory_mb: int = 0
     """Memory of one test; 0: the problem's or the setting's (`script`)."""
+    cpu_s: float = 0.0
+    """CPU seconds of one test; 0: the problem's or the setting's (`script`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -123,7 +123,7 @@ def test_gpqa_options_are_shuffled_stably_and_the_letter_is_the_answer(tmp_path)
     assert tasks == load_gpqa(tmp_path / "mine.csv")
     for task in tasks:
         letter = task.hidden[0].expected
-        assert f"({letter}) 2\n" in task.problem.statement
+        assert f"({letter}) 2" in task.problem.statement.splitlines()
     assert len({task.hidden[0].expected for task in tasks}) > 1
     assert tasks[0].tags == ("Arithmetic",)
     assert not any("Question" in task.name for task in tasks)

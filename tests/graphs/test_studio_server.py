@@ -358,7 +358,16 @@ def test_model_is_loaded_once_and_nothing_blocks_the_loop(server, home, drive):
 
 def test_make_studio_ends_at_once_on_ctrl_c(home):
     port = re.compile(r"127\.0\.0\.1:(\d+)")
-    make = ["make", "-s", "-C", str(ROOT), "-o", "setup", "studio", f"VENV={os.path.dirname(os.path.dirname(sys.executable))}"]  # noqa: E501
+    make = [
+        "make",
+        "-s",
+        "-C",
+        str(ROOT),
+        "-o",
+        "setup",
+        "studio",
+        f"VENV={os.path.dirname(os.path.dirname(sys.executable))}",
+    ]  # noqa: E501
     with studio(home, *make) as (url, process, log):
         assert port.search(url)
         os.killpg(process.pid, signal.SIGINT)
