@@ -51,7 +51,8 @@ def judge_of(task: Task, sandbox: Sandbox) -> Callable[[str], Verdict]:
     def judge(code: str) -> Verdict:
         program = _program(task, code)
         batches = run_batches(sandbox, program, [one.calls for one in sets], whole)
-        ends = {one.group: _end(task, one, batch) for one, batch in zip(sets, batches, strict=True)}
+        ends: dict[str, str | RunStatus] = dict.fromkeys(task.rules.groups, "passed")
+        ends |= {one.group: _end(task, one, batch) for one, batch in zip(sets, batches, strict=True)}
         status = next((end for end in ends.values() if end != "passed"), "passed")
         readings = tuple((group, end == "passed") for group, end in ends.items())
         return Verdict(right=status == "passed", status=status, readings=readings)  # type: ignore[arg-type]

@@ -53,6 +53,8 @@ class Rules:
     """Absolute tolerance of numbers (`evalplus`)."""
     oracle: str = ""
     """Entry point whose results have a comparison of their own (`evalplus`)."""
+    groups: tuple[str, ...] = ()
+    """Sets of inputs that each have a status (`evalplus`); one that holds no input is passed."""
     tolerant: bool = False
     """Whether a second reading with tolerance is wanted, since several answers are right (`lcb`)."""
     setup: str = ""

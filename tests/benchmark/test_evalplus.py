@@ -181,6 +181,13 @@ def test_verdict(tmp_path, sandbox, code, status, base, plus):
 
 
 @pytest.mark.bubblewrap
+def test_a_set_without_inputs_is_passed(tmp_path, sandbox):
+    (task,) = load(tmp_path / "h.jsonl", "humaneval", [evalplus_row(plus_input=[])])
+    verdict = judge_of(task, sandbox)("def mean(xs):\n    return 0")
+    assert (verdict.right, dict(verdict.readings)) == (False, {"base": False, "plus": True})
+
+
+@pytest.mark.bubblewrap
 def test_an_input_that_takes_too_long_is_a_timeout(tmp_path, sandbox, monkeypatch):
     monkeypatch.setattr("benchmark.evalplus_judge.LEAST_S", 0.3)
     (task,) = load(tmp_path / "h.jsonl", "humaneval", [evalplus_row()])
