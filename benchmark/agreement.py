@@ -1,14 +1,16 @@
-"""Does our grader decide as the official ones did? `python -m benchmark.agreement lcb|evalplus --data PATH`.
+"""Does our grader decide as the official ones did? `python -m benchmark.agreement lcb|evalplus|scicode --data PATH`.
 
 `evalplus` grades the programs of `evalplus_verdicts.jsonl.gz` and compares both statuses with the official ones. `lcb`
 runs the programs of `lcb_records.jsonl.gz` on the samples of their problems: each that passed officially must pass
-here, unless its problem is flagged. Killed and started again it goes on; programs that ran out of time run once more
-alone at the end. Every difference is printed by name.
+here, unless its problem is flagged. `scicode` runs the reference programs of the validation problems, step by step.
+Killed and started again it goes on; programs that ran out of time run once more alone at the end. Every difference is
+printed by name.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sqlite3
 import sys
 import time
@@ -20,11 +22,11 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from benchmark.agreement_cases import Question, load_cases
+from benchmark.agreement_cases import Kind, Question, load_cases
 from benchmark.database import Database
 from benchmark.grader import SCHEMA as VERDICTS
 from benchmark.grader import GradeBook, grade
-from benchmark.processes import at_exit, spawned
+from benchmark.processes import at_exit, interruptible
 from benchmark.progress import progress_bar
 from benchmark.provenance import commit, cores
 from benchmark.task import TaskError
@@ -41,7 +43,7 @@ CREATE TABLE IF NOT EXISTS work (
     question TEXT PRIMARY KEY, tests INTEGER NOT NULL, seconds REAL NOT NULL) WITHOUT ROWID;
 """
 )
-Kind = Literal["lcb", "evalplus"]
+INTERRUPTED = 130
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,21 +142,18 @@ def measure(order: Order, questions: Sequence[Question], jobs: int) -> str:
         new = [q for q in questions if {content_id(c.code) for c in q.cases} - book.verdicts(q.task.name).keys()]
     began = time.monotonic()
     failures: list[str] = []
-    with spawned(jobs) as executor, progress_bar("grading") as on_progress:
+    with interruptible(jobs) as executor, progress_bar("grading") as on_progress:
         futures = [executor.submit(_grade, order, question.task.name, False) for question in new]
-        try:
-            for done, future in enumerate(as_completed(futures), start=1):
-                failures += filter(None, [future.result()])
-                on_progress(done, len(futures))
-        except BaseException:
-            executor.shutdown(wait=False, cancel_futures=True)
-            raise
+        for done, future in enumerate(as_completed(futures), start=1):
+            failures += filter(None, [future.result()])
+            on_progress(done, len(futures))
     wall = time.monotonic() - began
     with closing(GradeBook(order.book)) as book:
         slow = [q for q in questions if any(_is_wanted(v, True) for v in book.verdicts(q.task.name).values())]
-    with spawned(1) as executor:
-        for question in slow:
+    with interruptible(1) as executor, progress_bar("alone") as on_progress:
+        for done, question in enumerate(slow, start=1):
             executor.submit(_grade, order, question.task.name, True).result()
+            on_progress(done, len(slow))
     call = f"{len(new)} questions in {wall:.0f} s, {jobs} processes"
     return _report(order, questions, jobs, call, failures)
 
@@ -190,7 +189,7 @@ def _report(order: Order, questions: Sequence[Question], jobs: int, call: str, f
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmark.agreement", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("kind", choices=["lcb", "evalplus"], help="whose verdicts to compare with")
+    parser.add_argument("kind", choices=["lcb", "evalplus", "scicode"], help="whose verdicts to compare with")
     parser.add_argument("--data", required=True, metavar="PATH", help="folder with the verdicts and the data set")
     parser.add_argument("--db", default="", metavar="FILE", help="file of our verdicts (runs/agreement-KIND.sqlite)")
     parser.add_argument("--limit", type=int, default=0, help="only the first N questions; 0: all")
@@ -212,10 +211,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         sys.stderr.write("stopped; the same command goes on from here\n")
-        return 130
+        return INTERRUPTED
     sys.stdout.write(report)
     return 0 if "Differences: 0\n" in report else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    if code == INTERRUPTED:
+        # Programs in flight are given up: waiting for them would take minutes.
+        os._exit(code)
+    sys.exit(code)

@@ -11,6 +11,7 @@ from typing import Literal
 from benchmark.evalplus import load_evalplus
 from benchmark.lcb import sheet_of, task_of
 from benchmark.published import Row, find, read_rows
+from benchmark.scicode import TARGETS, VALIDATION, load_scicode
 from benchmark.task import Task
 
 RECORDS = ("lcb_records.jsonl.gz",)
@@ -44,13 +45,34 @@ class Question:
     cases: tuple[Case, ...]
 
 
-def load_cases(kind: Literal["lcb", "evalplus"], data: Path) -> list[Question]:
+Kind = Literal["lcb", "evalplus", "scicode"]
+
+
+def load_cases(kind: Kind, data: Path) -> list[Question]:
     """Return the questions of a folder.
 
     Raises:
         TaskError: a file is missing or not whole.
     """
-    return _evalplus(data) if kind == "evalplus" else _lcb(data)
+    match kind:
+        case "evalplus":
+            return _evalplus(data)
+        case "scicode":
+            return _scicode(data)
+        case _:
+            return _lcb(data)
+
+
+def _scicode(data: Path) -> list[Question]:
+    """Return the reference programs of the validation problems: each step must pass its own expected values."""
+    problems = find(str(data), [VALIDATION], "validation problems of SciCode")
+    tasks = load_scicode(problems, find(str(data), TARGETS[::-1], "expected values"))
+    return [Question(task=task, cases=(_reference(task),)) for task in tasks if task.reference]
+
+
+def _reference(task: Task) -> Case:
+    official = tuple((test.group, True) for test in task.hidden)
+    return Case(source="reference", code=task.reference, official=official)
 
 
 def _evalplus(data: Path) -> list[Question]:

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from benchmark.measurement import record
 from benchmark.measures import Graded
 from benchmark.plan import SCHEMA as PLANS
 from benchmark.plan import check_plan, plan_of
-from benchmark.processes import spawned
+from benchmark.processes import interruptible
 from benchmark.runner import Search, Searcher, Searchers, SearchProcesses
 from benchmark.sampling import Choice, choose
 from benchmark.table import collect
@@ -133,7 +133,7 @@ def _grading(bench: Bench, searcher: Searcher) -> Grading:
 def _search_and_grade(searchers: Searchers, grading: Grading, sheets: Sequence[Sheet], on_standing: OnStanding) -> None:
     lacking = searchers.lacking(sheets)
     names = {sheet.name for sheet in lacking}
-    with _one_process() as executor:
+    with interruptible(1) as executor:
         tally = _Tally(executor, grading, len(sheets))
         for sheet in sheets:
             if sheet.name not in names:
@@ -144,18 +144,6 @@ def _search_and_grade(searchers: Searchers, grading: Grading, sheets: Sequence[S
             on_standing(tally.standing(done, len(lacking)))
         for _ in tally.wait():
             on_standing(tally.standing(len(lacking), len(lacking)))
-
-
-@contextmanager
-def _one_process() -> Iterator[ProcessPoolExecutor]:
-    """Give the grading process; left by an exception, do not wait for work in flight."""
-    executor = spawned(1)
-    try:
-        yield executor
-    except BaseException:
-        executor.shutdown(wait=False, cancel_futures=True)
-        raise
-    executor.shutdown()
 
 
 class _Tally:

@@ -89,8 +89,11 @@ def _scicode(source: TaskSource) -> TaskSet:
     if not source.data:
         raise TaskError("scicode needs a folder with problems_test.jsonl and test_data.h5: name it with --data PATH")
     data = Path(source.data).expanduser()
-    problems = find(source.data, ("problems_test.jsonl", "problems_test.jsonl.gz", "problems_dev.jsonl"), "SciCode")
-    targets = find(str(problems.parent if data.is_file() else data), scicode.TARGETS, "expected values")
+    # Without the authors' file of expected values the validation problems are all that can be graded.
+    whole = ("problems_test.jsonl", "problems_test.jsonl.gz")
+    names = (*whole, scicode.VALIDATION) if (data / scicode.TARGETS[0]).is_file() else (scicode.VALIDATION, *whole)
+    problems = find(source.data, names, "SciCode")
+    targets = find(str(problems.parent), scicode.TARGETS, "expected values")
     return Loaded(scicode.load_scicode(problems, targets))
 
 

@@ -62,11 +62,12 @@ def load_evalplus(
 
 def _task(row: Row, family: Family, plus: bool, place: str) -> Task:
     name, prompt, entry_point = (text_field(row, field, place) for field in ("task_id", "prompt", "entry_point"))
+    groups = ("base", "plus") if plus else ("base",)
     number = int(name.rpartition("/")[2]) if family == "mbpp" else 0
     try:
         hidden = [
             HiddenTest(input=_spelled(number, arguments), group=group)
-            for group in (("base", "plus") if plus else ("base",))
+            for group in groups
             for arguments in row[f"{group}_input"]
         ]
     except (KeyError, TypeError, ValueError, IndexError) as error:
@@ -77,7 +78,7 @@ def _task(row: Row, family: Family, plus: bool, place: str) -> Task:
         problem=python_problem(prompt, entry_point) if family == "humaneval" else mbpp_problem(prompt, entry_point),
         hidden=tuple(hidden),
         reference=prompt + text_field(row, "canonical_solution", place),
-        rules=Rules(kind="evalplus", atol=float(row["atol"]), oracle=entry_point if own else ""),
+        rules=Rules(kind="evalplus", atol=float(row["atol"]), oracle=entry_point if own else "", groups=groups),
     )
 
 

@@ -1,7 +1,8 @@
 """EvalPlus's verdicts: the reference says what is right, one process per program and set of inputs.
 
 Per input max(4 s, 4 times the reference's time), per set min(60 s, their sum) and 1 s more, 4 GiB. A program is right
-when both sets pass. A program that imports NumPy and the like runs where they are, or nowhere (sandbox/science.py). Seconds are CPU seconds, where the official evaluator takes wall time.
+when both sets pass. A program that imports NumPy and the like runs where they are, or nowhere (sandbox/science.py).
+Seconds are CPU seconds, where the official evaluator takes wall time.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ def judge_of(task: Task, sandbox: Sandbox) -> Callable[[str], Verdict]:
     def judge(code: str) -> Verdict:
         program = _program(task, code)
         batches = run_batches(sandbox, program, [one.calls for one in sets], whole)
-        ends = {one.group: _end(task, one, batch) for one, batch in zip(sets, batches, strict=True)}
+        ends: dict[str, str | RunStatus] = dict.fromkeys(task.rules.groups, "passed")
+        ends |= {one.group: _end(task, one, batch) for one, batch in zip(sets, batches, strict=True)}
         status = next((end for end in ends.values() if end != "passed"), "passed")
         readings = tuple((group, end == "passed") for group, end in ends.items())
         return Verdict(right=status == "passed", status=status, readings=readings)  # type: ignore[arg-type]

@@ -1,9 +1,10 @@
 """GPQA (arXiv 2311.12022) from one's own copy of `gpqa_*.csv`; its authors ask that the questions stay off the web.
 
-A question becomes a program that prints one letter, so that sampling, clusters and confidence work as for any program.
-Options are shuffled per question by a stable seed. Nothing of a question may go into a report: a hash names the task.
+Samples vote for a letter (nodes/voting.py), and equal votes are a cluster. Options are shuffled per question by a
+stable seed. Nothing of a question may go into a report or the pool of completions: a hash names the task.
 
-Limits: no self-test can be written for a question, so the search has agreement alone to choose by.
+Limits: the search has agreement and token confidence alone to choose by, so no answer is ever verified; with four
+options, `oracle@k` is high for any model that names several.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import random
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmark.task import HiddenTest, Task, TaskError
+from benchmark.task import HiddenTest, Rules, Task, TaskError
 from nodes.state import Problem, content_id
 
 REPOSITORY = "Idavidrein/gpqa"
@@ -54,18 +55,11 @@ def _task(row: Mapping[str, str | None], place: str) -> Task:
     order = list(range(len(options)))
     random.Random(hashlib.sha256(question.encode()).digest()).shuffle(order)
     lines = [f"({letter}) {options[which]}" for letter, which in zip(LETTERS, order, strict=True)]
-    statement = "\n".join(
-        [
-            question,
-            "",
-            *lines,
-            "",
-            "Which option is right? Answer with a Python program that prints its letter and nothing else.",
-        ]
-    )
+    statement = "\n".join([question, "", *lines])
     return Task(
         name=f"gpqa-{content_id(question)}",
-        problem=Problem(statement=statement, mode="stdio"),
+        problem=Problem(statement=statement, mode="stdio", options=tuple(LETTERS)),
         hidden=(HiddenTest(input="", expected=LETTERS[order.index(0)]),),
+        rules=Rules(kind="choice"),
         tags=tuple(tag for tag in ((row.get("High-level domain") or "").strip(),) if tag),
     )

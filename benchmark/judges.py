@@ -36,8 +36,15 @@ def judge_of(task: Task, sandbox: Sandbox, limits: Limits = Limits()) -> Judge:
             return evalplus_judge.judge_of(task, sandbox)
         case "script":
             return script_judge.judge_of(task, sandbox, limits)
+        case "choice":
+            return lambda code: _by_letter(task, code)
         case _:
             return lambda code: _by_tests(task, code, sandbox, limits)
+
+
+def _by_letter(task: Task, answer: str) -> Verdict:
+    right = answer == task.hidden[0].expected
+    return Verdict(right=right, status="passed" if right else "wrong_answer")
 
 
 def _by_tests(task: Task, code: str, sandbox: Sandbox, limits: Limits) -> Verdict:

@@ -21,6 +21,7 @@ from typing import Any
 from benchmark.database import Store
 from benchmark.records import from_json, to_json
 from inference.base import Completion, Message, Model, ModelError, Profile, Request
+from nodes.parsing import parse_choice
 from sandbox.base import Execution, Limits, Program, Sandbox
 
 SCHEMA = """
@@ -96,6 +97,8 @@ class RecordedModel:
         self._model = model
         self._pool = pool
         self._meter = meter
+        self.keeps_texts = True
+        """Whether prompts and replies may be stored; if not, a reply is stored as the option that it names."""
 
     @property
     def name(self) -> str:
@@ -180,11 +183,17 @@ class RecordedModel:
 
     def _keep(self, made: dict[str, Completion], asked: dict[str, Request]) -> None:
         rows = [
-            (key, self._model.fingerprint, to_json(asked[key]), to_json(completion))
+            (key, self._model.fingerprint, *self._texts(asked[key], completion))
             for key, completion in made.items()
             if completion.stop in _KEPT_STOPS
         ]
         self._pool.write("INSERT OR IGNORE INTO completions VALUES (?, ?, ?, ?)", rows)
+
+    def _texts(self, asked: Request, completion: Completion) -> tuple[str, str]:
+        if self.keeps_texts:
+            return to_json(asked), to_json(completion)
+        letter = parse_choice(completion.text)
+        return "", to_json(replace(completion, text=f"Answer: {letter}" if letter else "", thinking=""))
 
 
 class RecordedSandbox:

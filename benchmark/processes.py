@@ -8,8 +8,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing.util import Finalize
 
 OnProgress = Callable[[int, int], None]
@@ -20,6 +21,18 @@ def spawned(jobs: int) -> ProcessPoolExecutor:
     """Return an executor over `jobs` spawned processes; a context manager."""
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(jobs, mp_context=context, initializer=stand_alone)
+
+
+@contextmanager
+def interruptible(jobs: int) -> Iterator[ProcessPoolExecutor]:
+    """Give an executor as `spawned` does that, left by an exception, does not wait for work in flight."""
+    executor = spawned(jobs)
+    try:
+        yield executor
+    except BaseException:
+        executor.shutdown(wait=False, cancel_futures=True)
+        raise
+    executor.shutdown()
 
 
 def stand_alone() -> None:

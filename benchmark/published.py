@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -98,20 +99,54 @@ def find(data: str, names: Sequence[str], what: str) -> Path:
     return found[0]
 
 
-def fetch(repository: str, names: Sequence[str]) -> tuple[Path, ...]:
-    """Return the files of a data set on the Hugging Face hub, downloaded once and verified by its client.
+def fetch(repository: str, names: Sequence[str], endpoint: str | None = None) -> tuple[Path, ...]:
+    """Return the files of a data set on the Hugging Face hub, downloaded once, with the hashes that the hub announces.
+
+    Args:
+        repository: `owner/name` of the data set.
+        names: files in it.
+        endpoint: address of the hub; None: what `HF_ENDPOINT` names, else the public one.
 
     Raises:
-        TaskError: they cannot be had here.
+        TaskError: they cannot be had here, or are not what the hub announced.
     """
-    from huggingface_hub import hf_hub_download
+    return tuple(_fetched(repository, name, endpoint) for name in names)
+
+
+def _fetched(repository: str, name: str, endpoint: str | None) -> Path:
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
+    is_new = not isinstance(try_to_load_from_cache(repository, name, repo_type="dataset"), str)
     try:
-        return tuple(Path(hf_hub_download(repository, name, repo_type="dataset")) for name in names)
+        path = Path(hf_hub_download(repository, name, repo_type="dataset", endpoint=endpoint))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         reason = " ".join(str(error).split())[:160]
         raise TaskError(f"{repository} cannot be downloaded ({reason}); name your copy with --data PATH") from error
+    blob = path.resolve()
+    if is_new and not _is_announced(blob):
+        blob.unlink()
+        path.unlink(missing_ok=True)
+        raise TaskError(f"{repository}: {name} came with another hash than the hub announced; fetch it again")
+    return path
+
+
+def _is_announced(blob: Path) -> bool:
+    """Return whether a file of the hub's cache, which is named by its hash, has that hash.
+
+    The client compares sizes only. Large files are named by SHA-256, others by git's SHA-1; where links cannot be made
+    the cache names no hash, and the size has to do.
+    """
+    if re.fullmatch("[0-9a-f]{64}", blob.name):
+        digest = hashlib.sha256()
+    elif re.fullmatch("[0-9a-f]{40}", blob.name):
+        digest = hashlib.sha1(b"blob %d\0" % blob.stat().st_size, usedforsecurity=False)
+    else:
+        return True
+    with blob.open("rb") as stream:
+        while chunk := stream.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest() == blob.name
 
 
 def _objects(path: Path, lines: Sequence[bytes]) -> list[Row]:

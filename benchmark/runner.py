@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from types import TracebackType
 from typing import Protocol, Self
@@ -23,7 +23,7 @@ from benchmark.database import Store
 from benchmark.pool import Meter, RecordedModel, RecordedSandbox
 from benchmark.processes import OnProgress, at_exit, spawned
 from benchmark.runs import Run, RunBook, Selection
-from benchmark.task import Sheet
+from benchmark.task import Sheet, is_private
 from graphs.running import OpenSolver
 from inference.base import ContextOverflowError, Model
 from nodes.settings import Settings
@@ -88,6 +88,7 @@ class Workbench:
     def run_missing(self, sheet: Sheet) -> None:
         """Run the conditions of a task that are not stored yet, and store each."""
         done = self.stored(sheet)
+        self._model.keeps_texts = not is_private(sheet.name, sheet.tags)
         for condition in self._search.conditions:
             if condition.name not in done:
                 tokens = done[condition.spends_like].tokens if condition.spends_like else 0
@@ -114,6 +115,8 @@ class Workbench:
         except ContextOverflowError as overflow:
             state, error = SolveState(problem=sheet.problem), str(overflow)
         wall = time.monotonic() - began
+        if is_private(sheet.name, sheet.tags):
+            state = replace(state, problem=replace(state.problem, statement=""))
         spent = self._meter.read()
         return Run(state=state, seconds=wall + spent.saved_s, wall_s=wall, spent=spent, error=error)
 

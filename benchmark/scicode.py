@@ -27,8 +27,12 @@ from sandbox.languages import SCIENCE
 
 ROWS: Mapping[str, int] = {"problems_test.jsonl": 65, "problems_test.jsonl.gz": 65}
 TARGETS = ("test_data.h5", "dev_targets.h5")
+VALIDATION = "problems_dev.jsonl"
 GIVEN = {"13.6", "62.1", "76.3"}
-CPU_S = 600.0
+GRADED_CPU_S = 1800.0
+"""Of one step's tests, as in the official evaluator, which takes wall time."""
+SEARCH_CPU_S = 60.0
+"""Of one run in the search, which cannot wait half an hour for each."""
 MEMORY_MB = 4096
 _DEFINED = re.compile(r"^(?:def|class)\s+(\w+)", re.MULTILINE)
 
@@ -75,12 +79,12 @@ def _task(row: Row, file: Any, place: str) -> Task:
             mode="function",
             entry_point=entry_points[0],
             language=SCIENCE.name,
-            cpu_seconds=CPU_S,
+            cpu_seconds=SEARCH_CPU_S,
             memory_mb=MEMORY_MB,
         ),
         hidden=tuple(hidden),
         reference=f"{dependencies}\n\n{reference}" if reference.strip() else "",
-        rules=Rules(kind="script", setup=dependencies, memory_mb=MEMORY_MB),
+        rules=Rules(kind="script", setup=dependencies, memory_mb=MEMORY_MB, cpu_s=GRADED_CPU_S),
     )
 
 
@@ -88,7 +92,7 @@ def _statement(row: Row, steps: list[Row], place: str) -> str:
     parts = [
         text_field(row, "problem_description_main", place).strip(),
         str(row.get("problem_io") or "").strip(),
-        f"Use only these dependencies, which are imported already:\n\n```\n{row['required_dependencies'].strip()}\n```",
+        f"Begin with these imports, and use no others:\n\n```\n{row['required_dependencies'].strip()}\n```",
         "Write one Python program that defines every function below, and calls none of them.",
     ]
     for step in steps:

@@ -25,8 +25,8 @@ def judge_of(task: Task, sandbox: Sandbox, limits: Limits) -> Callable[[str], Ve
     Raises:
         SandboxUnavailableError: from the function; the sandbox failed, or lacks the packages that the tests need.
     """
-    if task.rules.memory_mb:
-        limits = replace(limits, memory_mb=task.rules.memory_mb)
+    rules = task.rules
+    limits = replace(limits, memory_mb=rules.memory_mb or limits.memory_mb, cpu_s=rules.cpu_s or limits.cpu_s)
 
     def judge(code: str) -> Verdict:
         ends: dict[str, str] = {}

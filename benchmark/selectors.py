@@ -18,6 +18,7 @@ from benchmark.statistics import Estimate, bootstrap_mean, paired_difference, wi
 from nodes.evidence import outcomes_by_pair, weigh
 from nodes.learned_lens import LearnedLens
 from nodes.state import Candidate, Evidence, SolveState, content_id
+from nodes.voting import BALLOT, is_question
 
 KS = tuple(range(1, 9))
 RULE = "largest example-passing cluster"
@@ -78,9 +79,10 @@ def first_passing(choice: Choice) -> Candidate:
 
 
 def largest_cluster(choice: Choice) -> Candidate:
-    """Return a program of the most common behaviour on the examples, whether that is right or not."""
+    """Return a program of the most common behaviour on the examples, whether that is right or not; of votes most."""
     outcomes = outcomes_by_pair(choice.state)
-    inputs = [content_id(test.input) for test in choice.state.problem.tests]
+    problem = choice.state.problem
+    inputs = [BALLOT] if is_question(problem) else [content_id(test.input) for test in problem.tests]
 
     def behaviour(candidate: Candidate) -> tuple[str, ...]:
         runs = (outcomes.get((candidate.program_id, input_id)) for input_id in inputs)

@@ -19,6 +19,15 @@ from nodes.state import Problem, PublicTest, content_id
 PARTS: Mapping[str, Callable[[int, int], tuple[EmbeddedTask, ...]]] = {"held_out": held_out, "tuning": tuning}
 
 
+PRIVATE = ("gpqa",)
+"""Data sets whose authors ask that their content is not published."""
+
+
+def is_private(name: str, tags: Sequence[str]) -> bool:
+    """Whether a task's content must not be published, nor kept with the runs."""
+    return any(one.lower().startswith(PRIVATE) for one in (name, *tags))
+
+
 class TaskError(ValueError):
     """A task cannot be used to grade anything; the message is one line that says why."""
 
@@ -39,17 +48,21 @@ class HiddenTest:
 class Rules:
     """How the programs of a task are judged; benchmark/judges.py applies them."""
 
-    kind: Literal["tests", "lcb", "evalplus", "script"] = "tests"
+    kind: Literal["tests", "lcb", "evalplus", "script", "choice"] = "tests"
     atol: float = 0.0
     """Absolute tolerance of numbers (`evalplus`)."""
     oracle: str = ""
     """Entry point whose results have a comparison of their own (`evalplus`)."""
+    groups: tuple[str, ...] = ()
+    """Sets of inputs that each have a status (`evalplus`); one that holds no input is passed."""
     tolerant: bool = False
     """Whether a second reading with tolerance is wanted, since several answers are right (`lcb`)."""
     setup: str = ""
     """Text before the program (`script`)."""
     memory_mb: int = 0
     """Memory of one test; 0: the problem's or the setting's (`script`)."""
+    cpu_s: float = 0.0
+    """CPU seconds of one test; 0: the problem's or the setting's (`script`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

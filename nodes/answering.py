@@ -5,18 +5,19 @@ from __future__ import annotations
 from nodes.context import Context
 from nodes.lens import cluster_weights, right_so_far
 from nodes.state import Answer, Candidate, Evidence, SolveState, StopReason
+from nodes.voting import UNCHECKED, is_question
 
 RIVAL = 0.5
 """A verified answer has no rival cluster of example-passing programs that weighs this share of its own."""
 
 
 def choose(state: SolveState, context: Context) -> Candidate | None:
-    """Return the candidate that a person gets, or None when there is no program at all."""
+    """Return the candidate that a person gets, or None when there is none at all; of a question most votes decide."""
     candidates = sorted(state.candidates, key=lambda c: c.index)
     if not candidates:
         return None
     by_id = {c.id: c for c in candidates}
-    if context.policy.choice == "first":
+    if context.policy.choice == "first" and not is_question(state.problem):
         passing = [e for e in state.evidence if e.passes_examples and e.public_total]
         return by_id[passing[0].candidate_id] if passing else candidates[0]
     ranked = sorted(state.evidence, key=lambda e: rank(e, by_id[e.candidate_id]))
@@ -42,6 +43,8 @@ def verification(state: SolveState, context: Context) -> tuple[bool, str]:
 
 def _checked(state: SolveState, context: Context, item: Evidence) -> tuple[bool, str]:
     """Return whether a program passes all that is known and has no rival, and the reason in words."""
+    if is_question(state.problem):
+        return False, UNCHECKED
     if not item.public_total:
         return False, "no examples were found in the problem to check against"
     if state.problem.also_called:
@@ -93,6 +96,9 @@ def _lines(state: SolveState, chosen: Candidate | None, item: Evidence | None) -
     lines = [f"origin: {chosen.origin}" + (f", a repair of {chosen.parent}" if chosen.parent else "")]
     if item is None:
         return (*lines, "no test was run")
+    if is_question(state.problem):
+        named = len({c.program_id for c in state.candidates})
+        return (*lines, f"votes: {item.cluster_weight} of {len(state.candidates)} samples; {named} options were named")
     programs = len({c.program_id for c in state.candidates})
     clusters = len(cluster_weights(right_so_far(state)))
     lines += [

@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from langchain_core.runnables import RunnableLambda
 from langgraph.runtime import get_runtime
 
-from inference.base import Completion, ContextOverflowError, Request, Thinking
+from inference.base import Completion, ContextOverflowError, Message, Request, Thinking
 from nodes.asking import LEAST_TOKENS, Allowance, ask, request, seed_for
 from nodes.context import Context
 from nodes.programs import program_of
 from nodes.prompting import render
 from nodes.state import Candidate, Origin, Problem, Slot, Update, content_id
+from nodes.voting import is_question, question, vote_of
 
 BOX = "budgeted_generation"
 _WAITERS = ThreadPoolExecutor(64, thread_name_prefix="atlas-slot")
@@ -67,24 +68,29 @@ budgeted_generation_node = RunnableLambda(budgeted_generation, afunc=_in_a_threa
 
 def slot_request(state: SlotInput, context: Context) -> Request:
     """Return the request of a slot. Equal slots of two policies give equal requests."""
-    slot = state.slot
-    messages = render(
-        context.model.profile,
-        "code",
-        statement=slot.statement or state.problem.statement,
-        starter_code=state.problem.starter_code,
-        mode=state.problem.mode,
-        perturbation=slot.perturbation,
-        plan=slot.plan.text if slot.plan else "",
-    )
+    slot, problem = state.slot, state.problem
+    messages = question(problem) if is_question(problem) else _code_prompt(slot, problem, context)
     thinking = Thinking(at_most=slot.thinking_tokens, at_least=slot.thinking_min_tokens)
     return request(
         context, messages, seed=seed_for(context, "code", slot.index), max_tokens=slot.max_tokens, thinking=thinking
     )
 
 
+def _code_prompt(slot: Slot, problem: Problem, context: Context) -> tuple[Message, ...]:
+    return render(
+        context.model.profile,
+        "code",
+        statement=slot.statement or problem.statement,
+        starter_code=problem.starter_code,
+        mode=problem.mode,
+        science=context.science(problem),
+        perturbation=slot.perturbation,
+        plan=slot.plan.text if slot.plan else "",
+    )
+
+
 def _candidate(slot: Slot, problem: Problem, reply: Completion | None) -> Candidate | None:
-    code = program_of(reply, problem)
+    code = vote_of(reply, problem) if is_question(problem) else program_of(reply, problem)
     if reply is None or code is None:
         return None
     origins: dict[str, Origin] = {"plain": "plain", "plan": "plan", "perturbed": "perturbed"}

@@ -10,8 +10,9 @@ from typing import Literal
 from inference.base import Model
 from nodes.learned_lens import LearnedLens
 from nodes.settings import PolicyName, Settings
-from nodes.state import Move, SolveState
+from nodes.state import Move, Problem, SolveState
 from sandbox.base import Limits, Sandbox
+from sandbox.languages import SCIENCE
 
 Condition = Literal["always", "unsettled", "several_clusters", "none_right"]
 
@@ -66,6 +67,10 @@ class Context:
     def k(self) -> int:
         """Programs per widening."""
         return self.policy.k or self.settings.k
+
+    def science(self, problem: Problem) -> bool:
+        """Whether programs may import NumPy and the like."""
+        return self.settings.science or problem.language == SCIENCE.name
 
     def limits(self, state: SolveState) -> Limits:
         """Return what one run of a program may use."""

@@ -21,6 +21,7 @@ from nodes.lens import program_tokens
 from nodes.parsing import parse_sketch
 from nodes.prompting import perturbations, render
 from nodes.state import Cost, Plan, Slot, SolveState, Update, content_id
+from nodes.voting import is_question
 
 BOX = "diversity_sampling"
 KINDS = ("idea", "sentence", "rephrase")
@@ -39,8 +40,9 @@ def diversity_sampling(state: SolveState, runtime: Runtime[Context]) -> Update:
     """Queue the slots of one widening, never more than the budget of tokens and programs allows."""
     context = runtime.context
     k = min(context.k, context.programs_left(state))
-    plans = fresh_plans(state)[: k // 2] if context.policy.slots == "mixed" else []
-    twisted = (k - len(plans)) // 2 if context.policy.slots == "mixed" else 0
+    mixed = context.policy.slots == "mixed" and not is_question(state.problem)
+    plans = fresh_plans(state)[: k // 2] if mixed else []
+    twisted = (k - len(plans)) // 2 if mixed else 0
     twists, cost = _twists(state, runtime, twisted)
     kinds = arrange(k, plans, twists)
     slots = _with_budgets(state, context, kinds, spent=cost.spent)

@@ -17,6 +17,7 @@ from nodes.judging import expected_key
 from nodes.learned_lens import LearnedLens
 from nodes.lens import features_of, knowledge, passes_everything, posterior
 from nodes.state import Candidate, Evidence, Outcome, SelfTest, SolveState, content_id
+from nodes.voting import BALLOT, is_question, posterior_of_votes
 
 Outcomes = Mapping[tuple[str, str], Outcome]
 JUDGED_ODDS = 3.0
@@ -129,10 +130,15 @@ def weigh(state: SolveState, lens: LearnedLens | None = None) -> tuple[Evidence,
         for c in candidates
     ]
     described = describe(state, candidates, drafts)
-    return tuple(
-        replace(e, posterior=lens.p(features_of(e, **facts)) if lens else posterior(e, **facts))
-        for e, facts in zip(drafts, described, strict=True)
-    )
+
+    def estimate(item: Evidence, facts: Mapping[str, float]) -> float:
+        if lens:
+            return lens.p(features_of(item, **facts))
+        if is_question(state.problem):
+            return posterior_of_votes(item, len(candidates), len(state.problem.options))
+        return posterior(item, **facts)
+
+    return tuple(replace(e, posterior=estimate(e, facts)) for e, facts in zip(drafts, described, strict=True))
 
 
 def _key(outcomes: Outcomes, program_id: str, input_id: str) -> str:
@@ -146,6 +152,8 @@ def _clusters(state: SolveState, programs: Sequence[str], outcomes: Outcomes) ->
     An input on which every program fails is no evidence and is left out, as are programs that complete on none.
     """
     inputs = dict.fromkeys([*(content_id(t.input) for t in state.problem.tests), *(t.id for t in state.self_tests)])
+    if is_question(state.problem):
+        inputs = {BALLOT: None}
     valid = [i for i in inputs if any(_key(outcomes, p, i) for p in programs)]
     vectors = {p: tuple(_behaviour(outcomes.get((p, i))) for i in valid) for p in programs}
     return {p: content_id(*vector) for p, vector in vectors.items() if any(_key(outcomes, p, i) for i in valid)}

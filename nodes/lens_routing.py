@@ -18,6 +18,7 @@ from nodes.context import Condition, Context
 from nodes.lens import cluster_weights, is_unsettled, move_values, program_tokens, right_so_far
 from nodes.problem_text import read_problem
 from nodes.state import Move, SolveState, StopReason, Update
+from nodes.voting import CLOSED, is_question
 
 BOX = "lens_routing"
 _ACCUMULATED = ("history", "plans", "candidates", "oracles", "self_tests", "outcomes", "comparisons", "costs")
@@ -96,7 +97,7 @@ def next_move(state: SolveState, context: Context) -> Move | None:
 def _scheduled(state: SolveState, context: Context) -> Move | None:
     """Return the first open step of the schedule whose condition holds; the history tells which steps are past."""
     done = 0
-    closed = () if context.programs_left(state) else WRITERS
+    closed = _closed(state, context)
     for step in context.policy.schedule:
         used = 0
         while used < step.times and tuple(state.history[done : done + 1]) == (step.move,):
@@ -105,6 +106,11 @@ def _scheduled(state: SolveState, context: Context) -> Move | None:
         if is_open and step.move not in closed and holds(step.when, state):
             return step.move
     return None
+
+
+def _closed(state: SolveState, context: Context) -> tuple[Move, ...]:
+    full = () if context.programs_left(state) else WRITERS
+    return (*full, *(CLOSED if is_question(state.problem) else ()))
 
 
 def holds(condition: Condition, state: SolveState) -> bool:
@@ -119,5 +125,7 @@ def holds(condition: Condition, state: SolveState) -> bool:
 def _worthiest(state: SolveState, context: Context) -> Move | None:
     # In programs' worth of tokens, so that one threshold serves models that think little and models that think much.
     program = program_tokens(state, context)
-    values = [v for v in move_values(state, context) if v.per_token * program > context.settings.min_gain]
+    closed = _closed(state, context)
+    possible = [v for v in move_values(state, context) if v.move not in closed]
+    values = [v for v in possible if v.per_token * program > context.settings.min_gain]
     return max(values, key=lambda v: v.per_token).move if values else None

@@ -22,6 +22,7 @@ _SKETCH_MARK = re.compile(r"^[ \t#*_]*(?:fixed |new |revised )?plan\b[ \t*_]*:[ 
 _FLAW_MARK = re.compile(r"^[ \t#*_]*flaw[ \t*_]*:[ \t*_]*", re.IGNORECASE)
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+(\S.*)$")
 _ANSWER = re.compile(r"^[ \t]*\**answer\**\s*:\s*\**\s*(1|2|tie)\b", re.IGNORECASE | re.MULTILINE)
+_CHOICE = re.compile(r"\banswer\b[\s*_]*(?:is\b|:)[\s*_:]*(?:option\s+)?[(\[*_`]*(?-i:([A-Z]))\b", re.IGNORECASE)
 _NOT_LITERAL = (ValueError, SyntaxError, TypeError, MemoryError, RecursionError)
 
 
@@ -94,6 +95,12 @@ def parse_verdict(reply: str) -> Literal[0, 1, 2] | None:
         return None
     word = found[-1].lower()
     return 1 if word == "1" else 2 if word == "2" else 0
+
+
+def parse_choice(reply: str) -> str | None:
+    """Return the letter of the option that a reply names last, as in `Answer: B`; None when it names none."""
+    found = _CHOICE.findall(reply)
+    return found[-1] if found else None
 
 
 def parse_tests(reply: str, mode: Mode, entry_point: str) -> tuple[tuple[str, str], ...]:

@@ -22,6 +22,7 @@ from nodes.context import Context
 from nodes.parsing import parse_bullets, parse_criticism, parse_sketch
 from nodes.prompting import render
 from nodes.state import Cost, Plan, SolveState, Update, add_costs, content_id
+from nodes.voting import is_question
 
 BOX = "plan_search"
 CHILDREN = 2
@@ -31,10 +32,10 @@ Leaf = tuple[str, ...]
 
 
 def plan_search(state: SolveState, runtime: Runtime[Context]) -> Update:
-    """Sketch enough plans for the next widening; a policy of plain slots needs none."""
+    """Sketch enough plans for the next widening; a policy of plain slots needs none, and no question does."""
     context = runtime.context
     wanted = plans_wanted(context)
-    if not wanted:
+    if not wanted or is_question(state.problem):
         return {}
     observations, first = _observe(state, runtime, ())
     leaves, second = _second_layer(_after(state, first), runtime, observations)

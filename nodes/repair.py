@@ -97,6 +97,7 @@ def _repair_request(state: SolveState, context: Context, parent: Candidate, fail
         "repair",
         statement=state.problem.statement,
         mode=state.problem.mode,
+        science=context.science(state.problem),
         starter_code=state.problem.starter_code,
         code=parent.code,
         failure=failure.text,
@@ -145,6 +146,7 @@ def _synthesis_request(
         "synthesise",
         statement=state.problem.statement,
         mode=state.problem.mode,
+        science=context.science(state.problem),
         starter_code=state.problem.starter_code,
         code=parent.code,
         failure=failure.text,
@@ -162,6 +164,7 @@ def _rewrite_request(state: SolveState, context: Context, plan: Plan) -> Request
         statement=state.problem.statement,
         starter_code=state.problem.starter_code,
         mode=state.problem.mode,
+        science=context.science(state.problem),
         perturbation="",
         plan=plan.text,
     )

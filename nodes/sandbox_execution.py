@@ -17,6 +17,7 @@ from langgraph.runtime import Runtime
 from nodes.context import Context
 from nodes.judging import outcome_of
 from nodes.state import Candidate, Cost, Outcome, SolveState, Update, content_id
+from nodes.voting import is_question, votes
 from sandbox.base import Program
 from sandbox.languages import with_its_packages
 
@@ -32,11 +33,13 @@ class Job:
 
 
 def sandbox_execution(state: SolveState, runtime: Runtime[Context]) -> Update:
-    """Run all untried (program, test) pairs, several programs at a time.
+    """Run all untried (program, test) pairs, several programs at a time; of a question only count the votes.
 
     Raises:
         SandboxUnavailableError: the sandbox failed; nothing is known about the programs.
     """
+    if is_question(state.problem):
+        return {"outcomes": votes(state)}
     began = time.monotonic()
     spent = [state.sandbox_seconds_spent]
     public = _run_all(public_jobs(state), state, runtime, spent)

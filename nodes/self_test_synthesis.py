@@ -74,6 +74,7 @@ def _oracle_request(state: SolveState, context: Context, i: int) -> Request:
         "oracle",
         statement=problem.statement,
         mode=problem.mode,
+        science=context.science(problem),
         starter_code=problem.starter_code,
     )
     thinking = Thinking(at_most=context.settings.thinking_tokens)

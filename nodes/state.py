@@ -58,6 +58,8 @@ class Problem:
     tests: tuple[PublicTest, ...] = ()
     also_called: tuple[str, ...] = ()
     """Other functions that the examples call: nothing checks them, so no answer is verified."""
+    options: tuple[str, ...] = ()
+    """Letters of the options, where the problem is a question whose answer is one of them and no program."""
     cpu_seconds: float | None = None
     """Limit that the statement sets for one test; None: the setting's."""
     memory_mb: int | None = None
@@ -293,7 +295,8 @@ def as_problem(old: Problem, new: Problem | dict[str, Any]) -> Problem:
     if isinstance(new, Problem):
         return new
     tests = tuple(t if isinstance(t, PublicTest) else PublicTest(**t) for t in new.get("tests", ()))
-    return Problem(**{**new, "tests": tests, "also_called": tuple(new.get("also_called", ()))})
+    lists = {name: tuple(new.get(name, ())) for name in ("also_called", "options")}
+    return Problem(**{**new, "tests": tests, **lists})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ SEARCH = ("graphs", "nodes", "inference", "sandbox")
 MAY_IMPORT = {
     "inference": {"inference"},
     "sandbox": {"sandbox"},
-    "nodes": {"nodes", "inference.base", "sandbox.base", "sandbox.compare"},
+    "nodes": {"nodes", "inference.base", "sandbox.base", "sandbox.compare", "sandbox.languages"},
     "graphs": {"graphs", "nodes", "inference.base", "sandbox.base"},
     "graphs/factory.py": {"graphs", "nodes", "inference", "sandbox"},
     "benchmark": {"benchmark", "graphs", "nodes", "inference", "sandbox"},
@@ -35,8 +35,10 @@ PROBLEM_FIELDS = (
     "mode",
     "entry_point",
     "starter_code",
+    "language",
     "tests",
     "also_called",
+    "options",
     "cpu_seconds",
     "memory_mb",
 )

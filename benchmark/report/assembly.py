@@ -20,8 +20,9 @@ from benchmark.report.numbers import by_tag, differences, four_numbers, verified
 from benchmark.report.seeds import all_seeds, groups_of_seeds
 from benchmark.report.sets import SetBook
 from benchmark.report.stored import Measured
-from benchmark.report.traces import TaskTrace, is_private, task_trace
+from benchmark.report.traces import TaskTrace, task_trace
 from benchmark.spending import Price
+from benchmark.task import is_private
 from nodes.learned_lens import LearnedLens
 
 _PRIVATE = "The authors of this data set ask that it is not published: its texts are withheld."

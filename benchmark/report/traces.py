@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from benchmark.measures import Graded
 from benchmark.report.document import TaskSet
+from benchmark.task import is_private
 from nodes.evidence import confirmed_tests, outcomes_by_pair, public_passed
 from nodes.state import Candidate, Outcome, Plan, SolveState, content_id
 
@@ -21,8 +22,6 @@ _SHORT = 300
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 """Unicode categories that hide or reorder text, or cannot be encoded."""
 WITHHELD = "withheld"
-PRIVATE = ("gpqa",)
-"""Data sets whose authors ask that their content is not published."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,11 +126,6 @@ def task_trace(anchor: str, graded: Mapping[str, Graded]) -> TaskTrace:
         programs=tuple(programs),
         searches=tuple(_search(name, one, labels) for name, one in graded.items()),
     )
-
-
-def is_private(name: str, tags: Sequence[str]) -> bool:
-    """Whether a task's content must not be published."""
-    return any(one.lower().startswith(PRIVATE) for one in (name, *tags))
 
 
 def shown(text: str, most: int = LONGEST_TEXT) -> str:

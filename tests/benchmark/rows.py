@@ -116,6 +116,40 @@ GPQA_ROW = {
 }
 
 
+SCICODE_ROW = {
+    "problem_id": "900",
+    "problem_name": "invented",
+    "problem_description_main": "Add and scale.",
+    "problem_io": "",
+    "required_dependencies": "import math",
+    "sub_steps": [
+        {
+            "step_number": "900.1",
+            "step_description_prompt": "Add two numbers.",
+            "function_header": "def add(a, b):\n    '''Return the sum.'''",
+            "ground_truth_code": "def add(a, b):\n    return a + b",
+            "test_cases": ["x = 2\nassert math.isclose(add(x, 1), target)", "assert add(x, x) == target"],
+        },
+        {
+            "step_number": "900.2",
+            "step_description_prompt": "Scale a pair.",
+            "function_header": "def scale(pair):\n    '''Return the pair times two.'''",
+            "ground_truth_code": "def scale(pair):\n    return tuple(add(v, v) for v in pair)",
+            "test_cases": ["a, b = scale((1, 2.5))\nassert (a, b) == target", "assert target == 'text'"],
+        },
+    ],
+}
+
+
+def write_targets(file, text="text"):
+    """Write the expected values of `SCICODE_ROW` into an open HDF5 file."""
+    file["900.1/test1/var1"] = 3.0
+    file["900.1/test2/var1"] = 4
+    file["900.2/test1/var1"] = 2
+    file["900.2/test1/var2"] = 5.0
+    file["900.2/test2/var1"] = text
+
+
 def write_lines(path, rows):
     """Write rows as JSON lines, packed where the name says so; return the path."""
     data = "".join(json.dumps(row) + "\n" for row in rows).encode()

@@ -7,7 +7,7 @@ import pytest
 from benchmark.agreement import main
 from benchmark.agreement_cases import load_cases
 from benchmark.task import TaskError
-from tests.benchmark.rows import lcb_row, write_lines
+from tests.benchmark.rows import SCICODE_ROW, lcb_row, write_lines, write_targets
 
 RIGHT = "print(sum(map(int, input().split())))"
 
@@ -53,6 +53,22 @@ def test_a_difference_is_named_and_a_second_call_grades_nothing_again(folder, tm
     assert "graded in this call: 0 questions" in again
     assert again.partition("Differences")[2] == first.partition("Differences")[2]
     assert main([*command, "--limit", "1"]) == 0
+
+
+@pytest.mark.bubblewrap
+@pytest.mark.science
+def test_references_of_scicode_pass_every_step_or_are_named(tmp_path, capsys):
+    h5py = pytest.importorskip("h5py", reason="the scicode extra is not installed")
+    with h5py.File(tmp_path / "dev_targets.h5", "w") as file:
+        write_targets(file)
+    wrong = SCICODE_ROW | {"problem_id": "901", "sub_steps": [dict(step) for step in SCICODE_ROW["sub_steps"]]}
+    wrong["sub_steps"][1]["ground_truth_code"] = "def scale(pair):\n    return 1, 1"
+    write_lines(tmp_path / "problems_dev.jsonl", [SCICODE_ROW, wrong])
+    command = ["scicode", "--data", str(tmp_path), "--db", str(tmp_path / "book.sqlite"), "--jobs", "1"]
+    assert main(command) == 1
+    said = capsys.readouterr().out
+    assert "questions 2, programs 2, statuses 4, alike 3" in said
+    assert "- SciCode/901, reference: step 900.2 True officially, False here (wrong_answer)" in said
 
 
 def test_a_folder_without_the_verdicts_is_refused(tmp_path, capsys):

@@ -17,7 +17,17 @@ from benchmark.published import md5_of
 from benchmark.scicode import load_scicode
 from benchmark.task import TaskError, TaskSource, load_sheets
 from tests.benchmark.planted import SETTINGS, open_box
-from tests.benchmark.rows import GPQA_ROW, evalplus_row, lcb_function_row, lcb_row, mbpp_row, write_csv, write_lines
+from tests.benchmark.rows import (
+    GPQA_ROW,
+    SCICODE_ROW,
+    evalplus_row,
+    lcb_function_row,
+    lcb_row,
+    mbpp_row,
+    write_csv,
+    write_lines,
+    write_targets,
+)
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +123,7 @@ def test_gpqa_options_are_shuffled_stably_and_the_letter_is_the_answer(tmp_path)
     assert tasks == load_gpqa(tmp_path / "mine.csv")
     for task in tasks:
         letter = task.hidden[0].expected
-        assert f"({letter}) 2\n" in task.problem.statement
+        assert f"({letter}) 2" in task.problem.statement.splitlines()
     assert len({task.hidden[0].expected for task in tasks}) > 1
     assert tasks[0].tags == ("Arithmetic",)
     assert not any("Question" in task.name for task in tasks)
@@ -164,41 +174,12 @@ def test_a_folder_that_cannot_be_graded_is_refused(tmp_path, files, complaint):
         load_folder(tmp_path)
 
 
-SCICODE_ROW = {
-    "problem_id": "900",
-    "problem_name": "invented",
-    "problem_description_main": "Add and scale.",
-    "problem_io": "",
-    "required_dependencies": "import math",
-    "sub_steps": [
-        {
-            "step_number": "900.1",
-            "step_description_prompt": "Add two numbers.",
-            "function_header": "def add(a, b):\n    '''Return the sum.'''",
-            "ground_truth_code": "def add(a, b):\n    return a + b",
-            "test_cases": ["x = 2\nassert math.isclose(add(x, 1), target)", "assert add(x, x) == target"],
-        },
-        {
-            "step_number": "900.2",
-            "step_description_prompt": "Scale a pair.",
-            "function_header": "def scale(pair):\n    '''Return the pair times two.'''",
-            "ground_truth_code": "def scale(pair):\n    return tuple(add(v, v) for v in pair)",
-            "test_cases": ["a, b = scale((1, 2.5))\nassert (a, b) == target", "assert target == 'text'"],
-        },
-    ],
-}
-
-
 @pytest.fixture
 def scicode_files(tmp_path):
     h5py = pytest.importorskip("h5py", reason="the scicode extra is not installed")
     targets = tmp_path / "test_data.h5"
     with h5py.File(targets, "w") as file:
-        file["900.1/test1/var1"] = 3.0
-        file["900.1/test2/var1"] = 4
-        file["900.2/test1/var1"] = 2
-        file["900.2/test1/var2"] = 5.0
-        file["900.2/test2/var1"] = "text"
+        write_targets(file)
     return write_lines(tmp_path / "mine.jsonl", [SCICODE_ROW]), targets
 
 

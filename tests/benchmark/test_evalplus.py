@@ -181,6 +181,13 @@ def test_verdict(tmp_path, sandbox, code, status, base, plus):
 
 
 @pytest.mark.bubblewrap
+def test_a_set_without_inputs_is_passed(tmp_path, sandbox):
+    (task,) = load(tmp_path / "h.jsonl", "humaneval", [evalplus_row(plus_input=[])])
+    verdict = judge_of(task, sandbox)("def mean(xs):\n    return 0")
+    assert (verdict.right, dict(verdict.readings)) == (False, {"base": False, "plus": True})
+
+
+@pytest.mark.bubblewrap
 def test_an_input_that_takes_too_long_is_a_timeout(tmp_path, sandbox, monkeypatch):
     monkeypatch.setattr("benchmark.evalplus_judge.LEAST_S", 0.3)
     (task,) = load(tmp_path / "h.jsonl", "humaneval", [evalplus_row()])
@@ -210,6 +217,23 @@ def test_arguments_that_a_program_changes_are_new_for_the_next_set(tmp_path, san
 def test_large_values_are_compared_whole(tmp_path, sandbox, reference, code, is_right):
     (task,) = load(tmp_path / "h.jsonl", "humaneval", [evalplus_row(canonical_solution=f"    {reference}\n")])
     assert judge_of(task, sandbox)(f"def mean(xs):\n    {code}").right is is_right
+
+
+@pytest.mark.bubblewrap
+@pytest.mark.parametrize(("change", "is_right"), [("", True), (" + [('b', 'a')]", False)])
+def test_a_list_of_millions_of_items_is_compared_by_its_spelling(tmp_path, sandbox, change, is_right):
+    many = "return [('a', 'b')] * 2_200_000"
+    (task,) = load(tmp_path / "h.jsonl", "humaneval", [evalplus_row(canonical_solution=f"    {many}\n")])
+    assert judge_of(task, sandbox)(f"def mean(xs):\n    {many}{change}").right is is_right
+
+
+@pytest.mark.bubblewrap
+@pytest.mark.science
+def test_a_program_that_imports_numpy_finds_it(tmp_path, sandbox):
+    (task,) = load(tmp_path / "h.jsonl", "humaneval", [evalplus_row()])
+    code = "import numpy as np\ndef mean(xs):\n    return float(np.mean(xs))"
+    assert judge_of(task, sandbox)(code).right
+    assert not judge_of(task, sandbox)(code.replace("np.mean", "np.max")).right
 
 
 @pytest.mark.bubblewrap

@@ -15,6 +15,7 @@ PROFILES = get_args(Profile)
 STATEMENT = "Line one.\n---\n{{ statement }} {% raw %} `f(x)` <b>&amp; ü\n>>> f(1)\n2"
 VALUES = {
     "analyse": {"statement", "code", "failure", "angle"},
+    "choose": {"statement", "options"},
     "code": {"statement", "starter_code", "mode", "perturbation", "plan"},
     "criticise": {"statement", "plan"},
     "judge": {"statement", "case", "first", "second"},
@@ -27,8 +28,9 @@ VALUES = {
     "synthesise": {"statement", "mode", "starter_code", "code", "failure", "notes"},
     "tests": {"statement", "mode", "entry_point"},
 }
-CALLS = [(profile, name) for profile in PROFILES for name in VALUES if (profile, name) != ("compact", "oracle")]
-LISTS = {"known": ["k1", "k2"], "observations": ["o1", "o2"], "notes": ["n1", "n2"],
+ONLY_FULL = {"choose", "oracle"}
+CALLS = [(profile, name) for profile in PROFILES for name in VALUES if profile == "full" or name not in ONLY_FULL]
+LISTS = {"known": ["k1", "k2"], "observations": ["o1", "o2"], "notes": ["n1", "n2"], "options": ["A", "B"],
          "history": [{"code": "old code", "failure": "old failure"}]}  # fmt: skip
 
 
@@ -77,7 +79,14 @@ def test_full_template_uses_all_that_it_is_given(name):
         text += "<angle>"
     unused = {"rephrase": {"observations"}}.get(name, set()) | {"mode"}
     for key in VALUES[name] - unused - ({"entry_point"} if name == "tests" else set()):
-        wanted = {"history": "old failure", "known": "k2", "observations": "o2", "notes": "n2", "statement": STATEMENT}
+        wanted = {
+            "history": "old failure",
+            "known": "k2",
+            "observations": "o2",
+            "notes": "n2",
+            "options": "A, B",
+            "statement": STATEMENT,
+        }
         assert wanted.get(key, f"<{key}>") in text, key
 
 
@@ -128,3 +137,11 @@ def test_pool_of_sentences_has_no_gaps_and_no_repeats(profile):
 def test_templates_are_named_by_their_content():
     assert templates_hash("full") != templates_hash("compact")
     assert len(templates_hash("full")) == 64
+
+
+@pytest.mark.parametrize("name", ["code", "repair", "synthesise", "oracle"])
+def test_a_program_that_may_import_numpy_is_told_so(name):
+    plain, science = (render("full", name, **values(name), science=given)[1].content for given in (False, True))
+    assert "standard library only" in plain
+    assert "NumPy, SciPy, SymPy and Matplotlib" in science
+    assert user("full", name) == plain
