@@ -12,7 +12,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from cli.logs import open_log
-from cli.serving import chat, embeddings, runs
+from cli.serving import chat, embeddings, page_facts, runs
 from cli.serving.allowance import Callers
 from cli.serving.errors import add_error_handlers
 from cli.serving.gate import Gate
@@ -70,6 +70,7 @@ def build_app(
     app.include_router(chat.router)
     app.include_router(embeddings.router)
     app.include_router(runs.router)
+    app.include_router(page_facts.router)
     add_metrics(app, metrics)
     add_page(app)
 

@@ -5,17 +5,14 @@ Texts of a model go out as they are; whoever shows them inserts them as text.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cli.report import STOPS, cost_of
+from cli.serving.run_comparison import difference, why
 from nodes.answering import rank
 from nodes.evidence import confirmed_tests, outcomes_by_pair
 from nodes.state import Answer, Candidate, Evidence, Outcome, OutcomeStatus, SelfTest, SolveState, content_id
-
-_CONTEXT = 1_000_000
-"""Lines around a change that a comparison shows: all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,8 +215,10 @@ def _programs(state: SolveState, tests: tuple[TestView, ...], confirmed: Mapping
             label=labels[program],
             code=samples[program][0].code,
             chosen=program == chosen,
-            why=_why(evidence.get(program), evidence.get(order[0]), is_first=program == order[0], state=state),
-            diff=_diff(samples[program][0].code, samples[order[0]][0].code) if program != order[0] else (),
+            why=why(
+                evidence.get(program), evidence.get(order[0]), is_first=program == order[0], samples=len(candidates)
+            ),
+            diff=difference(samples[program][0].code, samples[order[0]][0].code) if program != order[0] else (),
             samples=tuple(_sample(one, parents) for one in samples[program]),
             evidence=evidence.get(program),
             runs=tuple(_run(outcomes.get((program, test.id)), confirmed, groups[test.id]) for test in tests),
@@ -284,53 +283,3 @@ def _run(run: Outcome | None, confirmed: Mapping[str, str], groups: Mapping[str,
         wall_s=round(run.wall_s, 4),
         peak_mb=round(run.peak_mb, 1),
     )
-
-
-def _diff(code: str, winner: str) -> tuple[str, ...]:
-    lines = difflib.unified_diff(code.splitlines(), winner.splitlines(), n=_CONTEXT, lineterm="")
-    return tuple(lines)[3:]
-
-
-def _why(item: Evidence | None, winner: Evidence | None, *, is_first: bool, state: SolveState) -> str:
-    if item is None or winner is None:
-        return "it did not run"
-    if is_first:
-        return _strength(item, len(state.candidates))
-    for ours, best, words in _comparison(item, winner):
-        if ours != best:
-            return words if ours > best else "it came later, and the policy takes the first that passes every example"
-    return "it behaves like the winner and is as likely, but came later"
-
-
-def _strength(item: Evidence, samples: int) -> str:
-    facts = [f"passes {item.public_passed} of {item.public_total} examples"] if item.public_total else []
-    if item.confirmed_total:
-        facts.append(f"{item.confirmed_passed} of {item.confirmed_total} confirmed self-tests")
-    alike = f"{item.cluster_weight} of {samples} samples behave like it"
-    return f"{' and '.join(facts) or 'there was no example to pass'}; {alike}; P(correct) {item.posterior:.2f}"
-
-
-def _comparison(item: Evidence, winner: Evidence) -> list[tuple[float, float, str]]:
-    """Return (ours, the winner's, what a greater number of ours means) in the order in which programs are ranked."""
-    return [
-        (item.regressed, winner.regressed, "it lost a test that the program it repairs had passed"),
-        (
-            -item.public_passed,
-            -winner.public_passed,
-            f"it passes {item.public_passed} of {item.public_total} examples, the winner {winner.public_passed}",
-        ),
-        (
-            -item.confirmed_passed,
-            -winner.confirmed_passed,
-            f"it passes {item.confirmed_passed} of {item.confirmed_total} confirmed self-tests, "
-            f"the winner {winner.confirmed_passed}",
-        ),
-        (-item.posterior, -winner.posterior, _less_likely(item, winner)),
-    ]
-
-
-def _less_likely(item: Evidence, winner: Evidence) -> str:
-    chances = f"P(correct) is {item.posterior:.3f}, the winner's {winner.posterior:.3f}"
-    if item.cluster == winner.cluster:
-        return f"it behaves like the winner, but the model was less sure of its text: {chances}"
-    return f"{chances}: {item.cluster_weight} samples behave like it, {winner.cluster_weight} like the winner"

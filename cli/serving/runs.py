@@ -1,4 +1,4 @@
-"""The interface of the page: begin, list, read, follow, decide and end searches; the figure; what the form needs.
+"""The interface of the page: begin, list, read, follow, decide and end searches.
 
 Every search has the id of its thread, so that one begun with `atlas solve --thread` is found here, and the other way.
 Whoever may come in sees all of them: a server is one person's, or one team's.
@@ -7,10 +7,8 @@ Whoever may come in sees all of them: a server is one person's, or one team's.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-from functools import cache
-from pathlib import Path
 from typing import Annotated, Any, NoReturn
 from uuid import UUID
 
@@ -18,20 +16,15 @@ from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request, R
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, ConfigDict, Field
 
-from cli.progress import WORK
-from cli.serving.figure_layout import Figure, PlacedArrow, PlacedBox, place
 from cli.serving.gate import Calling
 from cli.serving.run_book import RunBook, RunDetail, RunError, RunSummary
 from cli.serving.service import Service, Serving
 from cli.serving.work import BusyError, ClosingError
-from graphs import build_solver
 from graphs.configuration import ThreadError
-from graphs.policies import POLICIES
 from graphs.threads import MOST_CHARS, Thread, thread_id
 from nodes.problem_text import MAX_CHARS, ProblemError, read_problem
 from nodes.settings import PolicyName, Settings
 
-EXAMPLE = Path(__file__).parents[1] / "example.md"
 _LISTED = 100
 _REFUSALS = {
     400: "What was asked has no meaning.",
@@ -41,15 +34,6 @@ _REFUSALS = {
     409: "The run is not in the state for that.",
     429: "Too much is waiting already; `Retry-After` says when to come back.",
     503: "The server is shutting down.",
-}
-POLICY_WORDS: Mapping[PolicyName, str] = {
-    "baseline": "One plain sample, nothing else.",
-    "phase1": "Several programs at once; the first that passes every example.",
-    "phase1_2": "Programs, self-written tests, more programs while none leads, and separation of those that differ.",
-    "phase1_3": "Programs, self-written tests, and repair where none is right.",
-    "full": "Every move, in a fixed order.",
-    "adaptive": "Every move, by expected gain per token.",
-    "resample": "Plain samples until the budget is spent: the control that a search has to beat.",
 }
 
 
@@ -97,53 +81,7 @@ class RunList:
     runs: list[RunSummary]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DrawnFigure:
-    """The graph that runs, placed for drawing."""
-
-    boxes: tuple[PlacedBox, ...]
-    arrows: tuple[PlacedArrow, ...]
-    layers: int
-    first_row: float
-    last_row: float
-    words: dict[str, str]
-    """What each box does, in words."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyChoice:
-    """A policy to choose."""
-
-    name: str
-    about: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Defaults:
-    """What a run gets that says nothing else."""
-
-    policy: str
-    k: int
-    budget_tokens: int
-    budget_seconds: float
-    approve: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageFacts:
-    """What the page has to know before it can ask for a run."""
-
-    model: str
-    sandbox: str
-    notices: tuple[str, ...]
-    policies: tuple[PolicyChoice, ...]
-    defaults: Defaults
-    example: str
-    longest: int
-    """Most characters of a problem."""
-
-
-def book_of(request: Request, service: Serving) -> RunBook:
+async def book_of(request: Request, service: Serving) -> RunBook:
     """Return the book of the application, made when it is first asked for."""
     state = request.app.state
     if not hasattr(state, "book"):
@@ -238,47 +176,6 @@ async def cancel(run_id: KnownRun, book: Book) -> RunSummary:
         return book.cancel(run_id)
     except RunError as error:
         _refuse(error)
-
-
-@router.get("/graph")
-def graph() -> DrawnFigure:
-    """Return the boxes and arrows of the graph that runs, and where they stand in a drawing."""
-    figure = _figure()
-    return DrawnFigure(
-        boxes=figure.boxes,
-        arrows=figure.arrows,
-        layers=figure.layers,
-        first_row=figure.first_row,
-        last_row=figure.last_row,
-        words=WORK,
-    )
-
-
-@router.get("/page")
-def page_facts(service: Serving) -> PageFacts:
-    """Return what the form of the page needs."""
-    settings = service.settings
-    return PageFacts(
-        model=service.model.name,
-        sandbox=service.opened.sandbox.name,
-        notices=service.opened.notices,
-        policies=tuple(PolicyChoice(name=name, about=POLICY_WORDS[name]) for name in POLICIES),
-        defaults=Defaults(
-            policy=settings.policy,
-            k=settings.k,
-            budget_tokens=settings.budget_tokens,
-            budget_seconds=settings.budget_seconds,
-            approve=service.approve,
-        ),
-        example=EXAMPLE.read_text(encoding="utf-8"),
-        longest=MAX_CHARS,
-    )
-
-
-@cache
-def _figure() -> Figure:
-    drawn = build_solver().get_graph()
-    return place(list(drawn.nodes), drawn.edges)
 
 
 def _settings(asked: NewRun, service: Service) -> Settings:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cli.serving.keys import KeyFile
-from cli.serving.runs import EXAMPLE
+from cli.serving.page_facts import EXAMPLE
 from graphs.threads import thread_id
 from inference.scripted import ScriptedModel
 from tests.cli.serving.browsing import PHONE, Tab, check, chromium
