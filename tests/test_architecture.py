@@ -140,7 +140,7 @@ def test_modules_have_telling_names():
     assert not [source for source in sources() if vague & set(Path(source).stem.split("_"))]
 
 
-@pytest.mark.parametrize("folder", ["nodes", "sandbox"])
+@pytest.mark.parametrize("folder", ["cli", "nodes", "sandbox"])
 def test_installed_package_has_every_file_it_reads(folder):
     table = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     shipped = {
