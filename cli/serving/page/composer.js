@@ -58,7 +58,7 @@ export function composer(server, begun) {
       text.focus();
       say("The example is in the form.");
     } }, "Use the example"),
-    h("span", { class: "hint grow" }, `Nothing leaves this machine. ${count(server.longest)} characters at most.`)));
+    h("span", { class: "hint grow" }, `This page talks to no one but this server. ${count(server.longest)} characters at most.`)));
   text.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
   });
