@@ -69,7 +69,8 @@ class Request:
     json_schema: str = ""
     """A JSON schema as JSON text; the answer is JSON that fits it. Not together with `grammar`."""
     lookup: int = 0
-    """Most tokens that are drafted at a time by looking in the prompt, for answers that copy from it; 0 is off."""
+    """Most tokens that are drafted at a time by looking in the prompt, for answers that copy from it; 0 is off. The
+    engine drafts fewer, or none, where rows cost more than that brings, and none where it decodes alone."""
     signals: bool = False
     """Ask for `Completion.log_probability` and `entropy`, which cost a pass over each row."""
     hidden: bool = False

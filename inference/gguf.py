@@ -10,7 +10,9 @@ What a seed promises depends on the width:
   segments, and only what a former prompt read in the same passes is reused.
 - any other width: the same requests in the same order into an idle engine give the same texts. Beside other work a
   batch has other rows, sums are rounded otherwise, and a text may part from its twin at a near tie: each token is still
-  drawn from the model's distribution, but the seed does not name the text. `LOG.md` has how often.
+  drawn from the model's distribution, but the seed does not name the text. `LOG.md` has how often. Whether sequences
+  share their cells was measured on the machine, and rounds otherwise as well. To have a run again, replay it from a
+  recording: `atlas bench` and `atlas ablate` keep every completion, whatever the width.
 
 Limits: cancellation acts between steps. A file made to attack llama.cpp's parser is not stopped
 (`inference/gguf_file.py` says what is).

@@ -1,13 +1,14 @@
 """What a step costs beside decoding, in thread CPU time: sampling, signals, all other Python; and a grammar's checks.
 
-The scheduler runs here without its thread, over a context whose calls are timed. A clock reading costs 0.3 us, and each
-draw needs two, which is left in what is reported.
+The scheduler runs here without its thread, over a context whose calls are timed. Reading the clock around each draw and
+each signal costs more than all other Python does, so that the latter is read from steps of their own: they draw a
+fixed token, note nothing, and time nothing but decoding.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -103,49 +104,78 @@ class _TimedSignals(Signals):
             super().add(*place)
 
 
+class _FixedToken:
+    """A sampler that costs nothing."""
+
+    def draw(self, *_place: Any) -> int:
+        return 97
+
+    def close(self) -> None:
+        """Hold nothing."""
+
+
+class _NoSignals(Signals):
+    """Signals that note nothing."""
+
+    def add(self, *_place: Any) -> None:
+        pass
+
+
 def step_parts(path: Path, k: int, *, prompt: int, steps: int) -> list[Part]:
     """Decode k texts over one prompt and return what the parts of a step cost; the first steps are left out."""
-    clock = _Clock()
     layout = layout_for(read_header(path), prompt + steps + _SPARE, _ROWS, Width(most=max(k, 2)))
-    context = _TimedContext(path, layout, clock)
+    context = _TimedContext(path, layout, _Clock())
     try:
-        scheduler = Scheduler(context, width=WidthPolicy(max(k, 2)))
-        for seed in range(k):
-            scheduler.submit(_job(context, clock, prompt=prompt, steps=steps, seed=seed))
-        return _parts(scheduler, clock, k)
+        drawn = _steps(context, [_job(prompt, steps, _timed_writer(context, seed, steps)) for seed in range(k)])
+        fixed = _steps(context, [_job(prompt, steps, _fixed_writer(context, steps)) for _ in range(k)])
     finally:
         context.close()
+    return [
+        Part(name=f"decoding, a step of {k}", values=drawn["decode"]),
+        Part(name=f"sampling, a token at k={k}", values=tuple(one / k for one in drawn["sampling"]), goal=100),
+        Part(name=f"self-certainty, a token at k={k}", values=tuple(one / k for one in drawn["signals"])),
+        Part(name=f"all other Python, a step of {k}", values=fixed["other"], goal=100 if k == 16 else None),
+    ]
 
 
-def _parts(scheduler: Scheduler, clock: _Clock, k: int) -> list[Part]:
+def _steps(context: _TimedContext, jobs: Sequence[Job]) -> dict[str, tuple[float, ...]]:
+    """Run jobs to their ends; return the microseconds of each part of the steps that decode all of them."""
+    clock, scheduler = context.clock, Scheduler(context, width=WidthPolicy(max(len(jobs), 2)))
+    for job in jobs:
+        scheduler.submit(job)
     costs: dict[str, list[float]] = {"decode": [], "sampling": [], "signals": [], "other": []}
     while scheduler.busy:
         clock.spent.clear()
         began = time.thread_time()
         scheduler.step()
         whole = time.thread_time() - began
-        if len(scheduler.live) < k or any(job.reading for job in scheduler.live):
+        if len(scheduler.live) < len(jobs) or any(job.reading for job in scheduler.live):
             continue
         for name in ("decode", "sampling", "signals"):
             costs[name].append(_US * clock.spent.get(name, 0.0))
         costs["other"].append(_US * (whole - sum(clock.spent.values())))
-    kept = {name: tuple(values[2:]) for name, values in costs.items()}
-    return [
-        Part(name=f"decoding, a step of {k}", values=kept["decode"]),
-        Part(name=f"sampling, a token at k={k}", values=tuple(one / k for one in kept["sampling"]), goal=100),
-        Part(name=f"self-certainty, a token at k={k}", values=tuple(one / k for one in kept["signals"])),
-        Part(name=f"all other Python, a step of {k}", values=kept["other"], goal=100 if k == 16 else None),
-    ]
+    while scheduler.cache.evict():
+        pass
+    return {name: tuple(values[2:]) for name, values in costs.items()}
 
 
-def _job(context: _TimedContext, clock: _Clock, *, prompt: int, steps: int, seed: int) -> Job:
-    sampler = _TimedSampler(
-        context.sampler(Sampling(temperature=0.8, top_k=40, top_p=0.95, min_p=0.05, seed=seed)), clock
-    )
-    terms = Terms(max_tokens=steps)
-    writer = Writer(context, sampler, ThinkingBudget(None, Thinking(), opened=False), terms, _TimedSignals(clock))
+def _job(prompt: int, steps: int, writer: Writer) -> Job:
     tokens = as_tokens([97 + at % 26 for at in range(prompt)])
     return Job(prompt=tokens, controller=writer, most_tokens=prompt + steps)
+
+
+def _timed_writer(context: _TimedContext, seed: int, steps: int) -> Writer:
+    sampler = context.sampler(Sampling(temperature=0.8, top_k=40, top_p=0.95, min_p=0.05, seed=seed))
+    return _writer(context, _TimedSampler(sampler, context.clock), _TimedSignals(context.clock), steps)
+
+
+def _fixed_writer(context: _TimedContext, steps: int) -> Writer:
+    return _writer(context, _FixedToken(), _NoSignals(), steps)
+
+
+def _writer(context: _TimedContext, sampler: Sampler, signals: Signals, steps: int) -> Writer:
+    budget = ThinkingBudget(None, Thinking(), opened=False)
+    return Writer(context, sampler, budget, Terms(max_tokens=steps), signals)
 
 
 def grammar_parts(path: Path, repeats: int) -> list[Part]:
