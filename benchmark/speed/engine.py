@@ -213,22 +213,16 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
 def main(given: Sequence[str] | None = None) -> int:
     """Measure and write the tables to standard output; return the exit code."""
     options = _arguments(given)
-    code = 0
-    missing: dict[str, str] = {}
-    until = time.monotonic() + 60 * options.minutes
     task = _task(options)
     setup = _setup(task, options)
     place = "-gpu" if task.device.on_gpu else ""
     stem = options.folder / f"engine-{Path(options.model).stem}-{task.device.threads}{place}"
     aims = {} if task.device.on_gpu else goals(options.model, task.device.threads)
     log = Log(stem.with_suffix(".jsonl"), setup, fresh=options.fresh)
+    missing: dict[str, str] = {}
+    code, parts = 0, ""
     try:
-        for workload in _workloads(task, options.workloads):
-            with closing(workload):
-                whole = measure(task, workload, log, rounds=options.rounds, until=until)
-                missing |= workload.missing
-            if not whole:
-                break
+        parts = _all(task, options, log, missing)
     except KeyboardInterrupt:
         _tell(f"stopped; the same command goes on from here ({len(log.readings)} readings are kept)")
         code = _INTERRUPTED
@@ -236,11 +230,22 @@ def main(given: Sequence[str] | None = None) -> int:
         _tell(str(error))
         code = 1
     sys.stdout.write(f"{task.path.name}: {setup['unit']}, commit {commit()}, {setup['machine']}\n\n")
-    sys.stdout.write(report(log, missing, aims))
+    sys.stdout.write(report(log, missing, aims) + parts)
     write_json(options.json or stem.with_suffix(".json"), setup, ratios(log.readings, aims), log)
-    if "parts" in options.workloads and not code and not _by_wall(task.device):
-        sys.stdout.write(f"\n{_parts(task)}")
     return code
+
+
+def _all(task: Task, options: argparse.Namespace, log: Log, missing: dict[str, str]) -> str:
+    """Make what was asked for; return the table of the parts, which are in no log."""
+    until = time.monotonic() + 60 * options.minutes
+    for workload in _workloads(task, options.workloads):
+        with closing(workload):
+            whole = measure(task, workload, log, rounds=options.rounds, until=until)
+            missing |= workload.missing
+        if not whole:
+            return ""
+    asked = "parts" in options.workloads and not _by_wall(task.device)
+    return f"\n{_parts(task)}" if asked else ""
 
 
 def _parts(task: Task) -> str:

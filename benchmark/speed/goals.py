@@ -32,8 +32,8 @@ def _anywhere() -> Goals:
     found |= {(_SAMPLES, 8, PARALLEL): 1.4, (_SAMPLES, 16, PARALLEL): 1.7}
     found |= {("plans, 8 x (400+60)", 8, PARALLEL): 1.7, ("plans, 16 x (1200+60)", 16, PARALLEL): 5.0}
     drafts = {
-        "drafts, a prompt is copied": 1.5,
-        "drafts, nothing to copy": 0.97,
-        "drafts, nothing to copy, seeded": 0.97,
+        "a prompt is copied": 1.5,
+        "nothing to copy": 0.97,
+        "nothing to copy, seeded": 0.97,
     }
     return found | {(f"drafts, {name}", 4, UNDRAFTED): goal for name, goal in drafts.items()}

@@ -162,14 +162,12 @@ class Opened:
         return self.engine.layout.unified
 
     @cached_property
-    def alike(self) -> Server:
-        """A server with the cache that our engine has."""
-        return self.separate if not self.unified else self._serve(unified=True)
-
-    @cached_property
-    def separate(self) -> Server:
-        """A server whose slots have a cache each: its best mode for parallel requests."""
-        return self._serve(unified=False)
+    def server(self) -> Server:
+        """A server whose slots have a cache each, its best mode: in a shared one, idle slots slow down the others."""
+        task = self._task
+        return self._stack.enter_context(
+            server(task.path, slots=self._texts, context=self._context, unified=False, device=task.device)
+        )
 
     def close(self) -> None:
         """Close what was opened."""
@@ -178,9 +176,3 @@ class Opened:
     @property
     def _width(self) -> Width:
         return Width(most=max(self._texts, 2), streams=self._task.streams)
-
-    def _serve(self, *, unified: bool) -> Server:
-        task, slots = self._task, self._texts
-        return self._stack.enter_context(
-            server(task.path, slots=slots, context=self._context, unified=unified, device=task.device)
-        )

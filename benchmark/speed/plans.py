@@ -47,7 +47,7 @@ class Plans:
         wanted = PARALLEL in self._task.peers and PARALLEL not in self.missing
         if wanted and not skip(self.name, PARALLEL, self._shape.plans):
             try:
-                served = self._opened.separate.parallel(prompts, self._task.plan_tokens)
+                served = self._opened.server.parallel(prompts, self._task.plan_tokens)
             except MissingPeerError as error:
                 self.missing[PARALLEL] = str(error)
                 return

@@ -26,7 +26,7 @@ SCRIPT = "deploy/peers.sh"
 _START_SECONDS = 120.0
 _REPLY_SECONDS = 1800.0
 _ATTEMPTS = 3
-"""Where the model is very small, llama-batched-bench may end before its last lines are out."""
+"""Where the model is very small, llama-batched-bench may end before any of its lines is out."""
 
 
 class MissingPeerError(RuntimeError):
@@ -103,7 +103,8 @@ def batched_bench(
 ) -> dict[int, Spent]:
     """Run llama-batched-bench once over all widths; return what each took.
 
-    The smallest is run twice and its first time forgotten: the weights' pages are touched for the first time then.
+    The smallest is run first once more and forgotten, as the weights' pages are touched for the first time then; and at
+    the end, as the program may end before the last lines of its log are out.
 
     Args:
         path: the model.
@@ -121,23 +122,25 @@ def batched_bench(
     cells = prompt + most * new + 256 if unified else most * (prompt + new + 64)
     command = [
         *(str(program("llama-batched-bench")), "-m", str(path), "-pps", "-kvu" if unified else "-no-kvu"),
-        *("-npp", str(prompt), "-ntg", str(new - 1), "-npl", ",".join(map(str, (min(widths), *widths)))),
+        *("-npp", str(prompt), "-ntg", str(new - 1), "-npl", ",".join(map(str, (min(widths), *widths, min(widths))))),
         *("-c", str(cells), "-b", "512", "-ub", "512", *device.options),
     ]
     for _ in range(_ATTEMPTS):
         said: list[str] = []
-        spent = _table(command, said)
+        spent = _table(command, len(widths), said)
         if len(spent) == len(set(widths)):
             return spent
     raise MissingPeerError(f"llama-batched-bench fails: {' / '.join(filter(None, said[-3:]))[:300]}")
 
 
-def _table(command: Sequence[str], said: list[str]) -> dict[int, Spent]:
+def _table(command: Sequence[str], count: int, said: list[str]) -> dict[int, Spent]:
+    """Run the program; return the rows after the first, `count` of them, by their width."""
     with subprocess.Popen(
         command, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         try:
-            return dict(_rows(process, said))
+            rows = list(_rows(process, said))
+            return dict(rows[1 : 1 + count])
         finally:
             process.terminate()
 

@@ -93,11 +93,11 @@ class Samples:
         return timed(lambda: bare.run(prompt, k, self._task.new_tokens))
 
     def _one(self, turn: int, k: int) -> Spent:
-        return self._opened.alike.many(self._prompt(turn, k), k, self._task.new_tokens).spent
+        return self._opened.server.many(self._prompt(turn, k), k, self._task.new_tokens).spent
 
     def _parallel(self, turn: int, k: int) -> Spent:
         prompt = self._prompt(turn, k + 1000)
-        return self._opened.separate.parallel([prompt] * k, self._task.new_tokens).spent
+        return self._opened.server.parallel([prompt] * k, self._task.new_tokens).spent
 
     def _bench(self, turn: int) -> dict[int, Spent]:
         task, prompt = self._task, self._prompt(turn, 1)

@@ -12,9 +12,11 @@ import gguf
 import numpy as np
 import pytest
 
-from benchmark.speed import engine, gpu, random_model
+from benchmark.speed import engine, gpu, programs, random_model
+from benchmark.speed.drafts import UNDRAFTED
+from benchmark.speed.goals import goals
 from benchmark.speed.mixed_weights import mixture, random_rows
-from benchmark.speed.opened import ALONE, PEERS, SEQUENTIAL, distinct_tokens, filler
+from benchmark.speed.opened import ALONE, PEERS, SEQUENTIAL, Task, distinct_tokens, filler
 from benchmark.speed.peers import Bare
 from benchmark.speed.programs import Device, MissingPeerError, batched_bench, server
 from benchmark.speed.random_model import CYCLE, Size
@@ -91,6 +93,25 @@ def test_mixture_is_that_of_q4_k_m():
     assert finer == [0, 1, 2, 3, 4, 7, 10, 13, 16, 19, 22, 25, 28, 31, 34, *range(35, 40)]
     kinds = [mixture(name, 40).name for name in ("output.weight", "token_embd.weight", "blk.0.attn_q.weight")]
     assert kinds == ["Q6_K", "Q4_K", "Q4_K"]
+
+
+def test_every_goal_names_a_workload_and_a_peer_that_there_are():
+    task = Task(
+        path=Path("x"),
+        copying=Path("y"),
+        widths=(1, 4, 8, 16),
+        device=Device(threads=1),
+        prompt_tokens=1,
+        new_tokens=1,
+        plans=engine._plans("8x400+60,16x1200+60"),
+        plan_tokens=1,
+        streams=None,
+    )
+    names = {workload.name for workload in engine._workloads(task, engine._WORKLOADS)}
+    aims = goals("mid", 1) | goals("mid", 2)
+    assert {name for name, _, _ in aims} < names
+    assert {peer for _, _, peer in aims} == {*PEERS, UNDRAFTED}
+    assert goals("mid", 1)["same prompt", 16, SEQUENTIAL] == 2.0
 
 
 def test_distinct_tokens_are_the_nodes_of_the_trie():
@@ -207,6 +228,7 @@ def test_endless_model_never_stops_by_itself(tmp_path):
 @pytest.mark.peers
 def test_programs_of_llama_cpp_are_measured(tmp_path, capsys, monkeypatch, built):
     monkeypatch.setitem(random_model.SIZES, "larger", LARGER)
+    monkeypatch.setattr(programs, "_ATTEMPTS", 50)
     options = ["--model", "larger", "--folder", str(tmp_path), "--workloads", "samples,plans", "--rounds", "1"]
     assert engine.main([*options, *SMALL]) == 0
     out = capsys.readouterr().out
