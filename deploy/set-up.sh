@@ -148,6 +148,15 @@ test_dependencies() { # the extras and the clients that drive ATLAS from outside
     stamp test-dependencies "$key"
 }
 
+science() { # what scientific programs import in their boxes; others than tests ask for it with `make science`
+    [ "${ATLAS_EXTRA:-}" = test ] || return 0
+    local look='from sandbox import science, python; science.find(science.version_of(python.system_python()))'
+    "$venv/bin/python" -c "$look" 2>/dev/null && return
+    say "downloading NumPy, SciPy, SymPy and Matplotlib for the boxes"
+    "$venv/bin/python" -m sandbox.science >/dev/null ||
+        say "going on without: the tests of scientific programs will be skipped"
+}
+
 server_dependencies() { # LangGraph's own server; the test extra has it as well
     [ "${ATLAS_EXTRA:-}" = server ] || return 0
     "$venv/bin/python" -c 'import importlib.util as u, sys; sys.exit(not u.find_spec("langgraph_api"))' && return
@@ -188,5 +197,6 @@ dependencies
 test_dependencies
 server_dependencies
 package
+science
 compilers
 image
