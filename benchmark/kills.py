@@ -136,7 +136,8 @@ def _kill(trial: Trial, least: int, delay: float) -> Kill:
     """Start a run and kill it some time after it has told of `least` tasks."""
     trial.folder.mkdir(parents=True, exist_ok=True)
     began, done = time.monotonic(), 0
-    with subprocess.Popen(trial.command(), stdout=subprocess.PIPE, text=True) as process:
+    quiet = subprocess.DEVNULL  # what a killed interpreter leaves to say
+    with subprocess.Popen(trial.command(), stdout=subprocess.PIPE, stderr=quiet, text=True) as process:
         for done in _told(process):
             if done >= least:
                 break

@@ -31,6 +31,8 @@ CREATE TABLE IF NOT EXISTS executions (
     key TEXT PRIMARY KEY, input TEXT NOT NULL, execution TEXT NOT NULL, seconds REAL NOT NULL) WITHOUT ROWID;
 """
 _KEPT_STOPS = ("end", "stop_text", "length")
+_LATER_FIELDS = ("prompt", "suffix")
+"""Fields of a request that came after the first pools: left out where they are empty, so that those pools stay good."""
 _PLACES = 500
 """Names looked up in one query; SQLite allows a thousand."""
 
@@ -277,7 +279,8 @@ class RecordedSandbox:
 
 def _decisive(request: Request) -> dict[str, Any]:
     """Return what decides a text; how many tokens are drafted at a time decides only how fast it comes."""
-    return asdict(replace(request, lookup=0))
+    fields = asdict(replace(request, lookup=0))
+    return {name: value for name, value in fields.items() if value or name not in _LATER_FIELDS}
 
 
 def _parts(keys: Sequence[str]) -> list[Sequence[str]]:

@@ -104,6 +104,8 @@ def bench(
     atlas bench lcb --release v5 --data ~/lcb --policy adaptive --k 3 --sample 100
 
     atlas bench humaneval+ --data HumanEvalPlus-v0.1.10.jsonl.gz --policy baseline
+
+    atlas bench lcb --data ~/lcb --engine ray --ray-address 10.0.0.1:6379 --jobs 8 --worker-gpus 1
     """
     _measure((policy,), asked)
 

@@ -52,18 +52,19 @@ class Overhead:
     peak_mb: float
 
 
-def measure(folder: Path, policy: str, tasks: int) -> Overhead:
+def measure(folder: Path, policy: str, tasks: int, k: int) -> Overhead:
     """Run tasks under a policy and return what they cost beside model and sandbox.
 
     Args:
         folder: where the pool and the runs go.
         policy: name of the condition.
         tasks: how many.
+        k: programs per widening.
 
     Raises:
         SandboxUnavailableError: no back end holds.
     """
-    settings = Settings(sandbox="bubblewrap", sandbox_workers=1)
+    settings = Settings(k=k, sandbox="bubblewrap", sandbox_workers=1)
     model = planted.open_model(settings)
     search = Search(
         runs=str(folder / "runs.sqlite"),
@@ -132,11 +133,12 @@ def main() -> int:
     )
     parser.add_argument("--tasks", type=int, default=1000)
     parser.add_argument("--policies", default="adaptive", help="separated by commas")
+    parser.add_argument("--k", type=int, default=4, help="programs per widening")
     given = parser.parse_args()
     lines = []
     for policy in given.policies.split(","):
         with tempfile.TemporaryDirectory() as folder:
-            lines.append(described(policy, measure(Path(folder), policy, given.tasks)))
+            lines.append(described(policy, measure(Path(folder), policy, given.tasks, given.k)))
     head = ["policy", "tasks", "programs", "rounds", "harness, wall ms", "harness, CPU ms", "sandbox, wall ms",
             f"memory at the start, after {EVERY}, at the end, MB", "peak, MB"]  # fmt: skip
     sys.stdout.write(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
 from benchmark.database import Database
-from benchmark.pool import SCHEMA, Meter, RecordedModel, RecordedSandbox
+from benchmark.pool import SCHEMA, Meter, NotInPoolError, RecordedModel, RecordedSandbox, name_of
+from benchmark.records import to_json
 from inference.base import Completion, Message, Request, Thinking
 from inference.scripted import ScriptedModel
 from sandbox.base import Execution, Limits, Program
@@ -170,3 +171,37 @@ def test_closing_reaches_the_collaborators_and_leaves_the_pool_open(database):
     recorded.close()
     assert inner.ran == ["closed"]
     assert database.rows("SELECT count(*) FROM completions") == [(0,)]
+
+
+def test_a_text_is_found_by_the_name_that_the_first_pools_gave_it(database):
+    model = a_model([])
+    first_fields = {
+        "messages": [{"role": "user", "content": "write f"}],
+        "max_tokens": 50,
+        "temperature": 0.8,
+        "top_p": 0.95,
+        "top_k": 40,
+        "min_p": 0.0,
+        "repeat_penalty": 1.0,
+        "frequency_penalty": 0.0,
+        "presence_penalty": 0.0,
+        "seed": 1,
+        "stop": [],
+        "thinking": asdict(Thinking()),
+        "grammar": "",
+        "json_schema": "",
+        "lookup": 0,
+        "signals": False,
+        "hidden": False,
+    }
+    asked = replace(ASKED, temperature=0.8, top_p=0.95, top_k=40)
+    row = (name_of(model.fingerprint, first_fields), model.fingerprint, "", to_json(Completion(text="old", tokens=3)))
+    database.write("INSERT INTO completions VALUES (?, ?, ?, ?)", [row])
+    assert RecordedModel(model, database, Meter()).complete_many([asked])[0].text == "old"
+
+
+def test_a_model_that_must_not_be_asked_is_not(database):
+    model = a_model(["a text"])
+    with pytest.raises(NotInPoolError, match="1 texts are not in the pool"):
+        RecordedModel(model, database, Meter(), only_pool=True).complete_many([ASKED])
+    assert model.requests == ()
