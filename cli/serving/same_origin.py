@@ -14,6 +14,8 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from cli.serving.errors import PREFIX, ApiError
+
 LOOPBACK_NAMES = frozenset({"localhost", "localhost.localdomain"})
 
 
@@ -34,7 +36,9 @@ class SameOrigin:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or refuse it."""
         if scope["type"] == "http" and (reason := self._refusal(Headers(scope=scope))):
-            await JSONResponse({"detail": reason}, 403)(scope, receive, send)
+            ours = scope["path"].startswith(PREFIX)
+            refusal = ApiError(403, reason).response() if ours else JSONResponse({"detail": reason}, 403)
+            await refusal(scope, receive, send)
             return
         await self._app(scope, receive, send)
 

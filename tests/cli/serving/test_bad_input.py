@@ -68,6 +68,12 @@ def test_body_of_another_type_is_refused(http):
     assert http.post(CHAT, content=json.dumps(asking()), headers={"content-type": "text/plain"}).status_code == 400
 
 
+@pytest.mark.parametrize("header", [{"host": "evil.example"}, {"origin": "https://evil.example"}])
+def test_other_web_sites_are_refused_in_the_same_form(http, header):
+    answer = http.post(CHAT, json=asking(), headers=header)
+    assert (answer.status_code, answer.json()["error"]["type"]) == (403, "permission_error")
+
+
 def test_unknown_path_and_method_answer_in_the_same_form(http):
     assert http.get("/v1/nothing").json()["error"]["type"] == "not_found_error"
     wrong = http.get(CHAT)
