@@ -262,7 +262,8 @@ def test_cancelled_run_stops_decoding(drive, server):
 
     async def talk(client, assistant):
         thread = await new_thread(client)
-        run = await client.runs.create(thread, assistant, input={"statement": EXAMPLE}, context=GREEDY)
+        given = {"statement": EXAMPLE}
+        run = await client.runs.create(thread, assistant, input=given, context=GREEDY, stream_mode=["custom"])
         async for part in client.runs.join_stream(thread, run["run_id"], stream_mode="custom"):
             if part.event == "custom" and part.data["kind"] == "tokens":
                 break
