@@ -40,8 +40,9 @@ def model_here(name: str, path: Path) -> Described:
     Raises:
         ModelError: the file is unusable.
     """
+    header = whole_header(path)
     sizes = tuple(part.stat().st_size for part in parts(path))
-    return Described(name=name, where=str(path), file=path.name, sizes=sizes, header=whole_header(path))
+    return Described(name=name, where=str(path), file=path.name, sizes=sizes, header=header)
 
 
 def description(model: Described, settings: Settings, machine: Machine | None = None) -> tuple[list[Text], bool]:
