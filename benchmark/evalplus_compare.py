@@ -38,11 +38,15 @@ def all_equal(
     """
     if len(values) != len(expected):
         return False
-    for arguments, value, wanted in zip(inputs, values, expected, strict=True):
+    for arguments, given, wanted in zip(inputs, values, expected, strict=True):
+        # The official evaluator compares types before it allows a tolerance, and NumPy's are none of Python's.
+        is_exact = isinstance(given, dict) and given.keys() == {"exact"}
+        value = given["exact"] if is_exact else given
         is_equal = _equal(oracle, atol, arguments, value, wanted)
         if not is_equal and atol == 0 and _is_floats(wanted) and oracle != "find_zero":
             atol = RAISED_ATOL
-        if not is_equal and not (atol != 0 and oracle != "find_zero" and _close(value, wanted, atol)):
+        may_be_near = atol != 0 and oracle != "find_zero" and not is_exact
+        if not is_equal and not (may_be_near and _close(value, wanted, atol)):
             return False
     return True
 

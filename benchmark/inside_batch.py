@@ -58,6 +58,26 @@ def _short(node: object) -> object:
     return node
 
 
+def _plain(value: object) -> object:
+    """Replace NumPy's scalars, also inside of plain containers, by the numbers that they are equal to."""
+    kind = type(value)
+    if kind is list or kind is tuple or kind is set:
+        return kind([_plain(item) for item in value])  # type: ignore[attr-defined]
+    if kind is dict:
+        return {_plain(key): _plain(item) for key, item in value.items()}  # type: ignore[attr-defined]
+    if kind.__module__ == "numpy" and kind.__name__ != "ndarray" and hasattr(value, "item"):
+        return value.item()
+    return value
+
+
+def _node(value: object) -> object:
+    """Return what goes out for a value; a scalar of NumPy is marked: it may be equal to a number, but never near."""
+    if "numpy" not in sys.modules:
+        return _spelled_out(value)
+    node = _spelled_out(_plain(value))
+    return {"exact": node} if type(value).__module__ == "numpy" else node
+
+
 def _spelled_out(value: object) -> object:
     """Return what goes out for a value: its node, or for a huge list a text that is equal for lists spelled alike."""
     if not isinstance(value, list | tuple) or _items(value) < HUGE:
@@ -94,7 +114,7 @@ def _run(order: dict[str, object], channel: int) -> None:
         finally:
             signal.setitimer(signal.ITIMER_PROF, 0)
         took = time.process_time() - began
-        _say(channel, [took, _spelled_out(value)])
+        _say(channel, [took, _node(value)])
 
 
 def _main() -> None:

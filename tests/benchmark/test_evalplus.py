@@ -237,6 +237,22 @@ def test_a_program_that_imports_numpy_finds_it(tmp_path, sandbox):
 
 
 @pytest.mark.bubblewrap
+@pytest.mark.science
+@pytest.mark.parametrize(
+    ("value", "is_right"),
+    [
+        ("np.float64(sum(xs) / len(xs))", True),
+        ("np.float64(sum(xs) / len(xs) + 1e-9)", False),
+        ("float(np.float64(sum(xs) / len(xs) + 1e-9))", True),
+        ("np.array([1.5])", False),
+    ],
+)
+def test_a_scalar_of_numpy_is_equal_or_nothing(tmp_path, sandbox, value, is_right):
+    (task,) = load(tmp_path / "h.jsonl", "humaneval", [evalplus_row(plus_input=[[[3, 4]]])])
+    assert judge_of(task, sandbox)(f"import numpy as np\ndef mean(xs):\n    return {value}").right is is_right
+
+
+@pytest.mark.bubblewrap
 def test_a_reference_that_does_not_run_is_no_verdict(tmp_path, sandbox):
     (task,) = load(tmp_path / "h.jsonl", "humaneval", [evalplus_row(canonical_solution="    return 1 / 0\n")])
     with pytest.raises(TaskError, match="its own reference ends with runtime_error on input 1"):
