@@ -84,11 +84,11 @@ class Answers:
     notice = ""
     workers = 1
 
-    def __init__(self, *executions):
-        self.executions = list(executions)
+    def __init__(self, **executions):
+        self.executions = executions
 
     def run(self, program, inputs, limits=None, *, cancelled=None):
-        return tuple(self.executions)
+        return tuple(self.executions[one.partition(" ")[0]] for one in inputs)
 
     def close(self):
         pass
@@ -109,7 +109,8 @@ ENDS = ("timeout", "output_limit", "memory")
 )
 def test_a_failed_self_test_runs_nothing(probe, ends, reason):
     with pytest.raises(SandboxUnavailableError, match=reason):
-        selftest.self_test(Answers(probe, *(Execution(status=end) for end in ends)))
+        by_kind = zip(("processor", "output", "memory"), (Execution(status=end) for end in ends), strict=True)
+        selftest.self_test(Answers(walls=probe, **dict(by_kind)))
 
 
 @pytest.mark.bubblewrap
