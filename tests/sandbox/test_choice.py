@@ -108,9 +108,10 @@ ENDS = ("timeout", "output_limit", "memory")
     ],
 )
 def test_a_failed_self_test_runs_nothing(probe, ends, reason):
+    by_kind = zip(("processor", "output", "memory"), (Execution(status=end) for end in ends), strict=True)
+    answers = Answers(walls=probe, **dict(by_kind))
     with pytest.raises(SandboxUnavailableError, match=reason):
-        by_kind = zip(("processor", "output", "memory"), (Execution(status=end) for end in ends), strict=True)
-        selftest.self_test(Answers(walls=probe, **dict(by_kind)))
+        selftest.self_test(answers)
 
 
 @pytest.mark.bubblewrap
