@@ -97,7 +97,7 @@ def serve(box, tmp_path):
 def programmer(box, tmp_path_factory):
     """A server whose model always writes the right program, at once."""
     model = ScriptedModel(lambda request: PROGRAM)
-    with serving(model, box, tmp_path_factory.mktemp("served")) as served:
+    with serving(model, box, tmp_path_factory.mktemp("programmer")) as served:
         yield served
 
 

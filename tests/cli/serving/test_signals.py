@@ -29,10 +29,11 @@ from graphs.factory import open_box
 from inference.scripted import ScriptedModel
 
 def reply(request):
-    time.sleep(0.2)
+    time.sleep(0.1)
     return {PROGRAM!r}
 
-flags = {{"sandbox": "bubblewrap", "k": 2, "max_programs": 6, "thread_file": "threads.sqlite"}}
+flags = {{"sandbox": "bubblewrap", "k": 2, "max_programs": 4, "max_rounds": 3, "test_generations": 2}}
+flags["thread_file"] = "threads.sqlite"
 options = ServeOptions(grace_s=float(sys.argv[1]))
 command = ServeCommand(port=0, keys=Path("keys.sqlite"), flags=flags, options=options)
 sys.exit(run_serve(command, lambda settings: OpenSolver(settings, ScriptedModel(reply), open_box(settings))))
