@@ -139,7 +139,7 @@ def test_markdown_and_csv_hold_the_numbers_of_the_page(report, measured):
 
 def test_boxes_add_up_to_the_clock(report):
     rows = list(csv.DictReader(io.StringIO(as_csv(report.document))))
-    table = "Boxes against the clock and the model's meter, all tasks"
+    table = "Boxes against the clock and the meter of model and sandbox, all tasks"
     sums = {r["row"]: r for r in rows if r["table"] == table and r["column"] == "seconds, boxes"}
     clock = {r["row"]: r for r in rows if r["table"] == table and r["column"] == "seconds, clock"}
     assert sums
