@@ -322,28 +322,26 @@ def test_served_graph_is_a_node_of_another_graph(server):
         answer: dict[str, Any]
         shipped: str
 
-    remote = RemoteGraph("atlas", url=server)
-
     async def ship(ticket: Ticket) -> Ticket:
         return {"shipped": ticket["answer"]["code"]}
 
-    outer = (
-        StateGraph(Ticket)
-        .add_node("solve", remote)
-        .add_node(ship)
-        .add_edge(START, "solve")
-        .add_edge("solve", "ship")
-        .add_edge("ship", END)
-        .compile()
-    )
+    def outer(remote: RemoteGraph):
+        return (
+            StateGraph(Ticket)
+            .add_node("solve", remote)
+            .add_node(ship)
+            .add_edge(START, "solve")
+            .add_edge("solve", "ship")
+            .add_edge("ship", END)
+            .compile()
+        )
 
     async def talk():
-        seen = []
-        async for _, mode, data in outer.astream(
-            {"statement": EXAMPLE}, stream_mode=["updates", "values"], subgraphs=True
-        ):
-            seen.append((mode, data))
-        return seen
+        async with get_client(url=server) as client:
+            stream = outer(RemoteGraph("atlas", client=client)).astream(
+                {"statement": EXAMPLE}, stream_mode=["updates", "values"], subgraphs=True
+            )
+            return [(mode, data) async for _, mode, data in stream]
 
     seen = asyncio.run(talk())
     boxes = {box for mode, data in seen if mode == "updates" for box in data}
