@@ -36,6 +36,7 @@ from sandbox.process_box import ProcessBox
 from sandbox.protocol import BoxDiedError, ask
 from sandbox.python import system_python
 from sandbox.questions import Terms
+from sandbox.sweeping import FOLDER_PREFIX, mark_folder, sweep_folders
 
 _NPROC = 48
 _HELLO_S = 20.0
@@ -58,9 +59,11 @@ class Bubblewrap:
             raise SandboxUnavailableError(f"bubblewrap is not installed: {_FIX}")
         self._bwrap = bwrap
         self._python = system_python()
-        self._directory = tempfile.TemporaryDirectory(prefix="atlas-sandbox-")
-        self.folder = self._directory.name
+        sweep_folders(Path(tempfile.gettempdir()))
+        self._directory = tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX)
+        self.folder = f"{self._directory.name}/shown"
         try:
+            mark_folder(Path(self._directory.name))
             self._copy_runner(Path(self.folder))
         except (OSError, subprocess.CalledProcessError) as error:
             self._directory.cleanup()
@@ -69,13 +72,13 @@ class Bubblewrap:
 
     def _copy_runner(self, directory: Path) -> None:
         package = directory / "sandbox"
-        package.mkdir()
+        package.mkdir(parents=True)
         for name in INSIDE_FILES:
             shutil.copyfile(Path(__file__).parent / name, package / name)
         # Compiled once for all boxes; a test in function mode is three milliseconds faster.
         named = ("-s", str(directory), "-p", "/opt/sandbox")
         subprocess.run([self._python, "-I", "-m", "compileall", "-q", *named, package], check=True, cwd="/")
-        for path in (directory, package, package / "__pycache__"):
+        for path in (directory.parent, directory, package, package / "__pycache__"):
             path.chmod(0o755)
 
     def make(self, language: Language = PYTHON) -> ProcessBox:

@@ -1,4 +1,4 @@
-"""Whose containers are these? Each carries a label that names its process; those of dead ones are swept at the start.
+"""Whose containers and folders are these? Each names its process; those of dead ones are swept at the start.
 
 Limits: a process in a PID namespace that cannot be seen from here counts as living.
 """
@@ -6,12 +6,15 @@ Limits: a process in a PID namespace that cannot be seen from here counts as liv
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import docker
 from docker.errors import APIError, NotFound
 
 OWNER_LABEL = "atlas.sandbox.owner"
+FOLDER_PREFIX = "atlas-sandbox-"
+_OWNER_FILE = "owner"
 
 
 def owner() -> str:
@@ -33,7 +36,7 @@ def _started_at(pid: int) -> str:
 
 
 def is_dead(label: str) -> bool:
-    """Return whether the process that made a container has surely gone; one that cannot be seen from here lives."""
+    """Return whether the process that made something has surely gone; one that cannot be seen from here lives."""
     boot, space, pid, started = (label.split(" ") + [""] * 4)[:4]
     here = _surroundings()
     if boot != here[0]:
@@ -48,6 +51,24 @@ def sweep(client: docker.DockerClient) -> int:
     for box_id in dead:
         remove(client, box_id)
     return len(dead)
+
+
+def mark_folder(folder: Path) -> None:
+    """Write this process's name into a folder that `sweep_folders` removes when the process is dead."""
+    (folder / _OWNER_FILE).write_text(owner(), encoding="ascii")
+
+
+def sweep_folders(parent: Path) -> int:
+    """Remove this user's folders of runs that are dead; return how many; one without a name is being made."""
+    swept = 0
+    for folder in parent.glob(f"{FOLDER_PREFIX}*"):
+        try:
+            if folder.lstat().st_uid == os.getuid() and is_dead((folder / _OWNER_FILE).read_text(encoding="ascii")):
+                shutil.rmtree(folder)
+                swept += 1
+        except OSError:
+            continue  # Another process sweeps it, or it is none of ours.
+    return swept
 
 
 def remove(client: docker.DockerClient, box_id: str) -> None:
