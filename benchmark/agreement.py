@@ -10,7 +10,6 @@ printed by name.
 from __future__ import annotations
 
 import argparse
-import os
 import sqlite3
 import sys
 import time
@@ -26,7 +25,7 @@ from benchmark.agreement_cases import Kind, Question, load_cases
 from benchmark.database import Database
 from benchmark.grader import SCHEMA as VERDICTS
 from benchmark.grader import GradeBook, grade
-from benchmark.processes import at_exit, interruptible
+from benchmark.processes import at_exit, interruptible, leave
 from benchmark.progress import progress_bar
 from benchmark.provenance import commit, cores
 from benchmark.task import TaskError
@@ -217,8 +216,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    code = main()
-    if code == INTERRUPTED:
-        # Programs in flight are given up: waiting for them would take minutes.
-        os._exit(code)
-    sys.exit(code)
+    leave(main())

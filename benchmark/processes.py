@@ -5,14 +5,19 @@ A spawned process holds nothing of its parent but what it was sent, and ends wit
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing.util import Finalize
+from typing import NoReturn
 
+_CLOSING_S = 3.0
 OnProgress = Callable[[int, int], None]
 """Called with (tasks done, tasks in all)."""
 
@@ -30,9 +35,30 @@ def interruptible(jobs: int) -> Iterator[ProcessPoolExecutor]:
     try:
         yield executor
     except BaseException:
-        executor.shutdown(wait=False, cancel_futures=True)
+        give_up(executor)
         raise
     executor.shutdown()
+
+
+def give_up(executor: ProcessPoolExecutor) -> None:
+    """End an executor whose work in flight nobody wants: all processes that this one spawned are killed.
+
+    They keep what they finished, as after a kill of the whole program. Ctrl-C at the moment of a start can leave a
+    process that nobody knows here; the executor waits for it in vain, which `leave` does not.
+    """
+    for child in multiprocessing.active_children():
+        child.kill()
+    closing = threading.Thread(target=partial(executor.shutdown, cancel_futures=True), daemon=True)
+    closing.start()
+    closing.join(_CLOSING_S)
+
+
+def leave(code: int) -> NoReturn:
+    """End the program at once, whatever threads and processes still wait for; the latter end with it."""
+    gc.collect()  # Semaphores that nobody holds any more are unlinked here; Python warns of the others.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def stand_alone() -> None:

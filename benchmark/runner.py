@@ -21,7 +21,7 @@ from typing import Protocol, Self
 from benchmark.conditions import Condition, ConditionError
 from benchmark.database import Store
 from benchmark.pool import Meter, RecordedModel, RecordedSandbox
-from benchmark.processes import OnProgress, at_exit, spawned
+from benchmark.processes import OnProgress, at_exit, give_up, spawned
 from benchmark.runs import Run, RunBook, Selection
 from benchmark.task import Sheet, is_private
 from graphs.running import OpenSolver
@@ -193,7 +193,10 @@ class SearchProcesses:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End the processes."""
-        self._executor.shutdown(wait=kind is None, cancel_futures=True)
+        if kind is None:
+            self._executor.shutdown()
+        else:
+            give_up(self._executor)
 
 
 def tasks_lacking(search: Search, selection: Selection, sheets: Sequence[Sheet]) -> list[Sheet]:

@@ -17,6 +17,7 @@ from benchmark.cluster import Cluster, ClusterError
 from benchmark.conditions import CONDITIONS, Condition, ConditionError
 from benchmark.markdown import write_tables
 from benchmark.plan import PlanError
+from benchmark.processes import leave
 from benchmark.provenance import code_digest, commit, cores
 from benchmark.readings import readings_table
 from benchmark.runner import Search
@@ -78,10 +79,8 @@ def run_bench_command(options: BenchOptions, openers: Openers = Openers()) -> in
             "a process was ended from outside, perhaps for lack of memory; the same command goes on", Exit.MODEL
         )
     except KeyboardInterrupt:
-        _fail("stopped; the same command goes on from here", Exit.INTERRUPTED)
-        sys.stdout.flush()
-        # Work in flight is given up: its processes end with this one, and waiting for them would take minutes.
-        os._exit(Exit.INTERRUPTED)
+        code = _fail("stopped; the same command goes on from here", Exit.INTERRUPTED)
+    return leave(code)
 
 
 def _run(options: BenchOptions, openers: Openers) -> int:

@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from benchmark.processes import spawned
 
 SECRETS: list[str] = []
@@ -20,6 +22,22 @@ if __name__ == "__main__":
     with spawned(1) as executor:
         print(executor.submit(os.getpid).result(), flush=True)
         executor.submit(wait).result()
+"""
+
+STOPPED = """
+from benchmark.processes import interruptible, leave
+from tests.benchmark.test_processes import wait
+def work():
+    try:
+        with interruptible(2) as executor:
+            for future in [executor.submit(wait) for _ in range(4)]:
+                print(flush=True)
+                future.result()
+    except KeyboardInterrupt:
+        pass
+if __name__ == "__main__":
+    work()
+    leave(130)
 """
 
 
@@ -60,3 +78,17 @@ def test_a_process_ends_when_its_parent_is_killed(tmp_path):
     while is_alive(child) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not is_alive(child)
+
+
+@pytest.mark.parametrize("later", [0.0, 0.3, 2.0])
+def test_ctrl_c_waits_for_no_work_in_flight_and_leaves_nothing(tmp_path, later):
+    (tmp_path / "stopped.py").write_text(STOPPED)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, str(tmp_path / "stopped.py")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as run:
+        run.stdout.readline()
+        time.sleep(later)
+        run.send_signal(signal.SIGINT)
+        # Without `leave` this takes the minute that the work takes, or for ever.
+        _, errors = run.communicate(timeout=30)
+    assert (run.returncode, errors) == (130, "")
