@@ -121,7 +121,9 @@ def width_of(header: GgufHeader, settings: Settings, found: Fit) -> Width:
     from inference.layout import Width, layout_for
 
     load = found.load
-    free = Width(most=settings.batch_width, kv_type=load.kv_type, flash_attention=load.flash_attention)
+    # Switched off in the forecast only, which is then the larger one, where the cache's layout may still switch it on.
+    flash = None if settings.flash_attention == "auto" and not load.flash_attention else load.flash_attention
+    free = Width(most=settings.batch_width, kv_type=load.kv_type, flash_attention=flash)
     context = min(settings.context_tokens, header.context_length or settings.context_tokens)
     layout = layout_for(header, context, load.batch, free)
     main, gpu = footprint(shape_of(header), replace(load, cells=layout.cells, sequences=layout.sequences))

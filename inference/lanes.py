@@ -2,8 +2,8 @@
 
 With shared cells every row of a step attends to the cells of all sequences (P + k g/2 of them on average, for a prompt
 of P tokens and k texts of g), but the prompt's keys are read once for all rows. With cells of its own a row attends to
-P + g/2, and reads them alone. Where the one overtakes the other depends on the machine and the model, so both are timed
-at the lengths that are expected.
+P + g/2, and reads them alone, by flash attention. Where one overtakes the other depends on machine and model, so both
+are timed at the lengths that are expected.
 
 Limits: the expectation is a quarter of the context for the prompt and an eighth for a text, which is what the search's
 own requests come to; who knows better sets `Width.streams`. A model that reads a prompt slowly is not measured: its

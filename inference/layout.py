@@ -35,7 +35,7 @@ class Width:
     kv_type: KvType = "f16"
     """Type of the cache; a quantised one needs flash attention."""
     flash_attention: bool | None = None
-    """None: on a GPU only."""
+    """None: on a GPU, and on a processor where sequences have cells of their own."""
 
 
 def layout_for(header: GgufHeader, context: int, segment: int, width: Width) -> Layout:
@@ -74,6 +74,6 @@ def _cell_bytes(header: GgufHeader) -> int:
 
 def build_key(layout: Layout, gpu_layers: int, threads: int) -> str:
     """Return a name for what besides the model decides the cost of a step."""
-    cache = (layout.unified, layout.kv_type, layout.flash_attention)
+    cache = (layout.unified, layout.kv_type, layout.flash(on_gpu=gpu_layers != 0))
     facts = (LlamaContext.build(), cache, gpu_layers, threads, os.cpu_count())
     return sha256(repr(facts).encode()).hexdigest()[:16]

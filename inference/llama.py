@@ -97,7 +97,15 @@ class Layout:
     unified: bool
     kv_type: KvType = "f16"
     flash_attention: bool | None = None
-    """None: on a GPU only."""
+    """None: where it is faster, on a GPU and for sequences with cells of their own, if the model allows it."""
+
+    def flash(self, *, on_gpu: bool) -> bool:
+        """Say whether flash attention is wanted.
+
+        On a processor it reads prompts faster and single rows as fast, and loses what many rows gain by reading the
+        keys that they share once.
+        """
+        return (on_gpu or not self.unified) if self.flash_attention is None else self.flash_attention
 
 
 class LlamaContext:
@@ -139,8 +147,9 @@ class LlamaContext:
         options.n_threads = options.n_threads_batch = threads
         options.kv_unified = layout.unified
         options.type_k = options.type_v = GGMLQuantizationType[layout.kv_type.upper()]
-        by_device = _FLASH_AUTO if self.uses_gpu(gpu_layers) else _FLASH_OFF
-        options.flash_attn_type = by_device if layout.flash_attention is None else int(layout.flash_attention)
+        flash = layout.flash(on_gpu=self.uses_gpu(gpu_layers))
+        by_model = _FLASH_AUTO if flash else _FLASH_OFF
+        options.flash_attn_type = by_model if layout.flash_attention is None else int(layout.flash_attention)
         context = self._lib.llama_init_from_model(self._model, options)
         if not context:
             why = _last_error()

@@ -56,7 +56,7 @@ class Settings:
     kv_type: KvTypeName = "f16"
     """Type of the KV cache; a quantised one holds more and needs flash attention."""
     flash_attention: SwitchName = "auto"
-    """`auto`: on a GPU, and wherever the cache is quantised; on a CPU it slows batches down."""
+    """`auto`: on a GPU, and wherever the cache is quantised or each text has one of its own."""
     threads: int = 0
     """Decoding threads; 0 leaves one core for the sandbox."""
     batch_width: int = 0
