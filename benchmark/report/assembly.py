@@ -25,6 +25,7 @@ from benchmark.spending import Price
 from benchmark.task import is_private
 from nodes.learned_lens import LearnedLens
 
+_BETWEEN = ", "
 _PRIVATE = "The authors of this data set ask that it is not published: its texts are withheld."
 
 
@@ -54,18 +55,16 @@ class Report:
 def make_report(measured: Sequence[Measured], terms: Terms) -> Report:
     """Return the report on some measurements, each with sections of its own."""
     sections = [all_seeds(group, f"seeds-{i}") for i, group in enumerate(groups_of_seeds(measured), start=1)]
-    facts: list[tuple[str, str]] = []
     books = []
     for index, one in enumerate(measured, start=1):
         book = SetBook(f"m{index}", [sheet.name for sheet in one.sheets])
         prefix = f"{one.name}: " if len(measured) > 1 else ""
-        facts += [(f"{prefix}{name}", value) for name, value in facts_of(one)]
         sections += [_named(section, prefix) for section in _sections(one, book, terms)]
         books.append(book)
     traces = _traces(measured, books, terms.traces)
     document = Document(
-        title=f"ATLAS: {', '.join(one.measurement.data if one.measurement else one.name for one in measured)}",
-        facts=(*facts, *_made(measured, len(traces))),
+        title=f"ATLAS: {', '.join(dict.fromkeys(m.measurement.data if m.measurement else m.name for m in measured))}",
+        facts=(*_facts(measured), *_made(measured, len(traces))),
         warnings=_warnings(measured),
         sections=tuple(section for section in sections if section.tables or section.figures),
         sets=tuple(one for book in books for one in book.sets),
@@ -107,6 +106,26 @@ def _named(section: Section, prefix: str) -> Section:
     return replace(section, title=f"{prefix}{section.title}")
 
 
+def _facts(measured: Sequence[Measured]) -> list[tuple[str, str]]:
+    """Return the facts of some measurements: what is true of all once and first, the rest under their names."""
+    every = [dict(facts_of(one)) for one in measured]
+    told = [[(name, part) for name, value in facts.items() for part in value.split(_BETWEEN)] for facts in every]
+    common = [fact for fact in told[0] if all(fact in other for other in told)]
+    facts = _joined(common)
+    for one, own in zip(measured, told, strict=True):
+        differing = _joined([fact for fact in own if fact not in common])
+        facts += [(f"{one.name}: {name}", value) for name, value in differing]
+    return facts
+
+
+def _joined(parts: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Put the parts of each fact together again."""
+    found: dict[str, list[str]] = {}
+    for name, part in parts:
+        found.setdefault(name, []).append(part)
+    return [(name, _BETWEEN.join(values)) for name, values in found.items()]
+
+
 def facts_of(one: Measured) -> list[tuple[str, str]]:
     """Return what was measured and how."""
     made = one.measurement
@@ -117,7 +136,7 @@ def facts_of(one: Measured) -> list[tuple[str, str]]:
         ("code", f"commit {made.commit if made else 'not recorded'}, search {one.selection.code}"),
     ]
     if made:
-        settings = ", ".join(f"{name} {value}" for name, value in asdict(made.settings).items() if value != "")
+        settings = _BETWEEN.join(f"{name} {value}" for name, value in asdict(made.settings).items() if value != "")
         known += [
             ("settings", settings),
             ("machine", f"{made.cores} cores, {made.jobs} search processes, sandbox {made.sandbox}"),

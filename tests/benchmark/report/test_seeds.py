@@ -18,6 +18,8 @@ from tests.benchmark.planted import a_search
 
 pytestmark = pytest.mark.bubblewrap
 
+TERMS = Terms(price=Price(per_kwh=0.3), power=estimated(0.0, 2), traces=4)
+
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
@@ -39,8 +41,7 @@ def test_seeds_are_found_and_the_newest_is_the_measurement_of_the_file(file):
 
 
 def test_the_report_gives_all_seeds_together_and_each_beside_them(file):
-    terms = Terms(price=Price(per_kwh=0.3), power=estimated(0.0, 2), traces=4)
-    report = make_report(load_seeds(file), terms)
+    report = make_report(load_seeds(file), TERMS)
     text = as_markdown(report.document)
     assert text.index("## All seeds together") < text.index("## runs seed 1: Four numbers")
     assert "2 seeds on the same 3 tasks" in text
@@ -51,3 +52,12 @@ def test_the_report_gives_all_seeds_together_and_each_beside_them(file):
 
 def test_one_seed_alone_is_no_group(file):
     assert groups_of_seeds([load_measured(file)]) == []
+
+
+def test_what_is_true_of_all_seeds_is_said_once(file):
+    document = make_report(load_seeds(file), TERMS).document
+    told = [name for name, _ in document.facts]
+    assert told.count("model") == told.count("settings") == 1
+    assert [value for name, value in document.facts if name.endswith(": settings")] == ["seed 1", "seed 0"]
+    assert document.title.startswith("ATLAS: ")
+    assert "," not in document.title
