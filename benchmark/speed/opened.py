@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -153,8 +153,14 @@ class Opened:
     def sequential(self) -> Sequential:
         """llama-cpp-python's own class."""
         return self._stack.enter_context(
-            closing(Sequential(self._task.path, context=self._context, device=self._task.device))
+            closing(Sequential(self._task.path, context=self._context, device=self.peer_device))
         )
+
+    @cached_property
+    def peer_device(self) -> Device:
+        """What peers compute with: flash attention where our engine has it."""
+        device = self._task.device
+        return replace(device, flash=self.engine.layout.flash(on_gpu=device.on_gpu))
 
     @cached_property
     def unified(self) -> bool:
@@ -163,10 +169,13 @@ class Opened:
 
     @cached_property
     def server(self) -> Server:
-        """A server whose slots have a cache each, its best mode: in a shared one, idle slots slow down the others."""
-        task = self._task
+        """A server in its best mode: a cache for each slot, and flash attention, which is faster for such caches.
+
+        In a shared cache idle slots slow down the others.
+        """
+        task, device = self._task, replace(self._task.device, flash=True)
         return self._stack.enter_context(
-            server(task.path, slots=self._texts, context=self._context, unified=False, device=task.device)
+            server(task.path, slots=self._texts, context=self._context, unified=False, device=device)
         )
 
     def close(self) -> None:

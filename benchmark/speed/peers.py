@@ -118,7 +118,7 @@ class Sequential:
     """llama-cpp-python's `Llama`."""
 
     def __init__(self, path: Path, *, context: int, device: Device) -> None:
-        """Load the model, with flash attention where our engine has it."""
+        """Load the model."""
         load_library()
         from llama_cpp import Llama
 
@@ -129,7 +129,7 @@ class Sequential:
             n_threads=device.threads,
             n_threads_batch=device.threads,
             n_gpu_layers=device.gpu_layers,
-            flash_attn=device.on_gpu,
+            flash_attn=device.on_gpu or device.flash,
             verbose=False,
         )
 

@@ -40,6 +40,8 @@ class Device:
     threads: int
     gpu_layers: int = 0
     """-1: all."""
+    flash: bool = False
+    """Whether peers attend by flash attention on a processor too; on a GPU they do, like our engine."""
 
     @property
     def on_gpu(self) -> bool:
@@ -48,9 +50,9 @@ class Device:
 
     @property
     def options(self) -> tuple[str, ...]:
-        """The options that llama.cpp's programs share; flash attention as our engine has it."""
+        """The options that llama.cpp's programs share."""
         layers = "999" if self.gpu_layers < 0 else str(self.gpu_layers)
-        flash = "auto" if self.on_gpu else "off"
+        flash = "auto" if self.on_gpu or self.flash else "off"
         return ("-ngl", layers, "-fa", flash, "-t", str(self.threads), "-tb", str(self.threads))
 
 

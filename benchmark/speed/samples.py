@@ -100,9 +100,9 @@ class Samples:
         return self._opened.server.parallel([prompt] * k, self._task.new_tokens).spent
 
     def _bench(self, turn: int) -> dict[int, Spent]:
-        task, prompt = self._task, self._prompt(turn, 1)
-        lengths = len(prompt), task.new_tokens
-        return batched_bench(task.path, sorted(task.widths), lengths, unified=self._opened.unified, device=task.device)
+        task, opened, lengths = self._task, self._opened, (len(self._prompt(turn, 1)), self._task.new_tokens)
+        device = opened.peer_device
+        return batched_bench(task.path, sorted(task.widths), lengths, unified=opened.unified, device=device)
 
     def _one_after_another(self, turn: int) -> dict[int, Spent]:
         """Write the widest batch one by one: its first k texts are what k texts alone would have been."""
