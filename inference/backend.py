@@ -135,7 +135,7 @@ class Backend(Protocol):
         """The limits."""
 
     def decode(self, batch: Batch, *, hidden: bool = False) -> None:
-        """Evaluate a batch; `hidden` makes the states of its wanted rows available as well.
+        """Evaluate a batch; `hidden` makes the states of its rows available as well, all of which must be wanted.
 
         Raises:
             NoRoomError: the cache is full; nothing was changed.

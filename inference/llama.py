@@ -227,6 +227,8 @@ class LlamaContext:
             ModelError: the batch breaks a limit, or llama.cpp failed.
         """
         self._check(batch)
+        if hidden and batch.outputs != batch.size:
+            raise ModelError("hidden states were asked for of some rows of a batch only: report this")
         self._outputs = None
         if batch is not self._batch:
             self._adopt(batch)

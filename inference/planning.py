@@ -46,6 +46,8 @@ class Planner:
         if reading and any(job.hidden for job in chosen):
             chosen = []
         room, outputs = self._shape.rows, self._shape.outputs
+        if any(job.hidden for job in chosen):
+            room = min(room, outputs)  # Every row of such a step is an output.
         spans: list[Span] = []
         for job in chosen:
             span = self._fed(job, room) if outputs else None

@@ -11,7 +11,7 @@ A step ends what must end, admits waiting jobs, decodes one batch, and hands eac
 - Prompts are read in chunks beside running decodes, in order of admission.
 
 Exact mode (`segment` > 0, one live job): every prompt is read in the same passes, so that a text depends on its request
-alone. Hidden states are never asked for in a step that also reads prompts, as each of its rows would have to be kept.
+alone. Where hidden states are asked for every row of a step is kept, so that no such step also reads prompts.
 """
 
 from __future__ import annotations
@@ -230,9 +230,10 @@ class Scheduler:
         if not self._backend.shape.shares_cells:
             spans.sort(key=lambda span: span.job.sequence)
         batch = self._batch
+        hidden = any(span.job.hidden and span.wanted for span in spans)
         batch.clear()
-        places = [batch.add(span.job.sequence, span.job.done, span.tokens, span.wanted) for span in spans]
-        share = self._run(hidden=any(span.job.hidden and span.wanted for span in spans))
+        places = [_place(batch, span, whole=hidden) for span in spans]
+        share = self._run(hidden=hidden)
         if share is None:
             return
         for span in spans:
@@ -317,3 +318,9 @@ class Scheduler:
             self._waiting.remove(job)
         job.sequence = -1
         job.controller.close()
+
+
+def _place(batch: Batch, span: Span, *, whole: bool) -> int:
+    """Add a span to a batch and return the place of its first wanted row; `whole` makes each of its rows an output."""
+    outputs = len(span.tokens) if whole else span.wanted
+    return batch.add(span.job.sequence, span.job.done, span.tokens, outputs) + outputs - span.wanted

@@ -101,6 +101,8 @@ class ToyBackend:
             ModelError: the batch breaks a limit or leaves a gap.
         """
         self._check(batch)
+        if hidden and batch.outputs != batch.size:
+            raise ModelError("the toy tells the states of whole batches only, as llama.cpp does")
         if self.cells_used + batch.size > self.shape.cells:
             raise NoRoomError("the toy's cache is full")
         self._logits, self._hidden = [], []

@@ -2,6 +2,7 @@
 
 import random
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -9,7 +10,7 @@ from inference.base import ModelError
 from inference.scheduler import Scheduler
 from inference.toy import ToyBackend, toy_shape
 from inference.width import CostCurve, WidthPolicy
-from tests.inference.toy_jobs import run, scheduler_over, texts, toy_job
+from tests.inference.toy_jobs import Plain, run, scheduler_over, texts, toy_job
 
 SHARED = b"one problem, told at some length. " * 3
 PROMPTS = [SHARED + bytes([65 + i]) * 5 for i in range(5)] * 2
@@ -243,6 +244,31 @@ def test_hidden_states_come_with_every_row_but_never_beside_prompts(monkeypatch)
     run(backend, jobs, 4)
     assert [job.controller.states for job in jobs] == [9, 0] * 3
     assert all(size == wanted for hidden, size, wanted in asked if hidden)
+
+
+class Forced(Plain):
+    """Feeds a sentence of its own after every third token, as budget forcing does."""
+
+    def advance(self, outputs, at, hidden):
+        fed = super().advance(outputs, at, hidden)
+        return (*fed, 7, 8, 9) if not isinstance(fed, str) and len(self.out) % 3 == 0 else fed
+
+
+@pytest.mark.parametrize("outputs", [6, 64])
+def test_hidden_states_beside_forced_sentences_are_of_the_drawn_rows(outputs):
+    """llama.cpp makes every row of such a step an output, so that the places of the wanted ones move."""
+
+    def written(hidden):
+        backend = ToyBackend(replace(toy_shape(), outputs=outputs))
+        jobs = [toy_job(backend, bytes([i]) * 20, 12, seed=i, limit=40, hidden=hidden) for i in range(4)]
+        for job in jobs:
+            job.controller = Forced(backend, 12, seed=int(job.prompt[0]))
+        run(backend, jobs, 4)
+        return jobs
+
+    seen, plain = written(True), written(False)
+    assert texts(seen) == texts(plain)
+    assert [job.controller.states for job in seen] == [12] * 4
 
 
 class Random:
