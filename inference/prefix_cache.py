@@ -127,7 +127,7 @@ class PrefixCache:
             self._cut(source, length)
             self.reused += length
             return source, length
-        if not self._free and not self._evict(spare=source):
+        if not (self._free or self._evict(spare=source) or self._evict(spare=source, pinned=True)):
             return None
         sequence = min(self._free)
         self._free.remove(sequence)

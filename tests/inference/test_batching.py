@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -197,6 +198,13 @@ def test_leaves_are_distinct_and_share_their_beginnings(wide):
     assert 0 < found.coverage() < 1
     greedy = wide.complete_many([Request(messages=user("leaves"), max_tokens=8, temperature=0.0)])[0]
     assert found.leaves[0].text == greedy.text
+
+
+def test_more_leaves_than_sequences(wide):
+    """Each kept path begins with the pinned prompt; the engine must give some up rather than wait for ever."""
+    search = LeafSearch(leaves=40, max_tokens=6, rule=Truncation(top_k=3), early_stop=0)
+    found = wide.leaves(user("many leaves"), search, deadline=time.monotonic() + 120)
+    assert len({leaf.tokens for leaf in found.leaves}) == 40
 
 
 def test_drafts_keep_greedy_text(open_tiny):
