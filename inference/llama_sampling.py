@@ -12,7 +12,7 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Callable, Iterator
-from math import log
+from math import isfinite, log
 from typing import Any
 
 import numpy as np
@@ -88,7 +88,11 @@ class LlamaSampler:
             library.llama_sampler_chain_add(self._chain, sampler)
 
     def draw(self, outputs: Outputs, at: int) -> int:
-        """Draw a token from a row of logits, which is left as it was."""
+        """Draw a token from a row of logits, which is left as it was.
+
+        Raises:
+            ModelError: the row is not finite, on which llama.cpp would end the process.
+        """
         if not self._banned.size:
             return self._choose(outputs, at)
         row = outputs.logits[at]
@@ -100,7 +104,9 @@ class LlamaSampler:
 
     def _choose(self, outputs: Outputs, at: int) -> int:
         if self._greedy:
-            return int(outputs.logits[at].argmax())
+            token = int(outputs.logits[at].argmax())
+            _demand_finite(outputs.logits[at][token])
+            return token
         chosen = self._candidates.apply(self._chain, *self._reachable(outputs, at))
         token = self._candidates.token(chosen)
         if self._penalises:
@@ -110,8 +116,10 @@ class LlamaSampler:
     def _reachable(self, outputs: Outputs, at: int) -> tuple[NDArray[np.int64] | None, Row]:
         """Return the tokens that the chain can keep and their logits; None for the ids of a whole row."""
         if not (self._least or self._margin):
+            _demand_finite(np.maximum.reduce(outputs.logits[at]))
             return None, outputs.logits[at]
         near = outputs.near(at)
+        _demand_finite(near.top)
         if near.ids.size >= self._least and self._margin <= CLOSE:
             return near.ids, near.logits
         ids = near_top(outputs.logits[at], self._least, self._margin)
@@ -122,6 +130,11 @@ class LlamaSampler:
         if self._chain is not None:
             self._lib.llama_sampler_free(self._chain)
             self._chain = None
+
+
+def _demand_finite(top: np.float32) -> None:
+    if not isfinite(top):
+        raise ModelError("the model computes numbers that are not finite: check its file with `atlas models verify`")
 
 
 def near_top(row: Row, least: int, margin: float) -> NDArray[np.int64]:

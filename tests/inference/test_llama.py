@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from inference.backend import Batch, Sampling
 from inference.base import Message, ModelError, Request
 from inference.gguf import GgufModel
-from inference.llama import Layout, LlamaContext
+from inference.llama import Layout, LlamaContext, load_library
+from inference.llama_sampling import Candidates, LlamaSampler
+from inference.outputs import Outputs
 from tests.inference.tiny_gguf import vocabulary
 
 pytestmark = pytest.mark.gguf
@@ -25,6 +29,35 @@ def test_llama_cpp_says_nothing(tiny_path, capfd):
     model.complete_many([Request(messages=(Message(role="user", content="hi"),), max_tokens=9)])
     model.close()
     assert capfd.readouterr() == ("", "")
+
+
+def test_states_of_some_rows_of_a_batch_are_refused(tiny_path):
+    """llama.cpp would make all rows outputs, and the wanted ones would be looked for in the wrong places."""
+    layout = Layout(sequences=1, cells=64, rows=64, outputs=8, unified=True)
+    context, batch = LlamaContext(tiny_path, layout=layout, gpu_layers=0, threads=1), Batch(64)
+    batch.add(0, 0, [5, 6, 7], 1)
+    with pytest.raises(ModelError, match="some rows"):
+        context.decode(batch, hidden=True)
+    batch.clear()
+    batch.add(0, 0, [5, 6, 7], 3)
+    context.decode(batch, hidden=True)
+    assert context.outputs().logits.shape[0] == 3
+    context.close()
+
+
+@pytest.mark.parametrize("sampling", [Sampling(top_p=0.9), Sampling(temperature=0.0), Sampling(top_k=40, top_p=0.9)])
+def test_numbers_that_are_not_finite_end_the_text_and_not_the_process(tiny_path, sampling):
+    layout = Layout(sequences=1, cells=64, rows=64, outputs=8, unified=True)
+    context = LlamaContext(tiny_path, layout=layout, gpu_layers=0, threads=1)
+    for size in (context.shape.vocabulary, 5000):
+        sampler = LlamaSampler(load_library(), Candidates(load_library(), size), size, sampling)
+        for bad in (np.nan, np.inf):
+            row = np.zeros((1, size), np.float32)
+            row[0, 3] = bad
+            with pytest.raises(ModelError, match="atlas models verify"):
+                sampler.draw(Outputs(row), 0)
+        sampler.close()
+    context.close()
 
 
 def test_opening_and_closing_leaks_nothing(tiny_path):
