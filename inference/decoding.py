@@ -110,8 +110,9 @@ class Writer:
 
     @property
     def answer(self) -> str:
-        """The answer so far; its end may still be cut by a stop text."""
-        return self._answer.text
+        """The answer so far; its end may still be cut by a stop text, and white space by a thinking block after it."""
+        may_open = not self._budget.over and self._tokens < _OPENING
+        return "" if may_open and self._answer.text.isspace() else self._answer.text
 
     @property
     def thinking(self) -> str:

@@ -56,6 +56,8 @@ class PromptTokens:
         self._special = special_pattern(specials)
         self._lock = threading.Lock()
         self._closed = False
+        # Read once, as a model that was closed has no vocabulary to ask.
+        self._first_token, self._fill_marks = llama.first_token, llama.fill_marks
         self.marks = self._find_marks(specials, header.text("atlas.hand_over", HAND_OVER))
 
     @property
@@ -100,14 +102,14 @@ class PromptTokens:
             raise self._overflow(f"more than {self._context}")
         if not request.suffix:
             return tuple(self._begun(self._tokenise(request.prompt)))
-        if not self._llama.fill_marks:
+        if not self._fill_marks:
             raise RequestRefusedError(f"{self._name} does not fill in the middle: leave the suffix out")
-        before, after, middle = self._llama.fill_marks
+        before, after, middle = self._fill_marks
         return (before, *self._tokenise(request.prompt), after, *self._tokenise(request.suffix), middle)
 
     def _begun(self, tokens: list[int]) -> list[int]:
         """Put the token before a prompt that the model wants at the head of every text."""
-        first = self._llama.first_token
+        first = self._first_token
         return tokens if tuple(tokens[: len(first)]) == first else [*first, *tokens]
 
     def close(self) -> None:

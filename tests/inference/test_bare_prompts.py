@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from inference.base import ContextOverflowError, Request, RequestRefusedError, Thinking
+from inference.base import ContextOverflowError, ModelError, Request, RequestRefusedError, Thinking
+from inference.gguf import GgufModel
 from tests.inference.tiny_gguf import vocabulary
 
 pytestmark = pytest.mark.gguf
@@ -58,3 +59,10 @@ def test_model_without_marks_refuses_a_suffix(plain):
 def test_prompt_longer_than_the_context_is_refused(model):
     with pytest.raises(ContextOverflowError):
         one(model, prompt="a b " * 400)
+
+
+def test_closed_model_refuses_to_fill_in(open_tiny):
+    closed = GgufModel(open_tiny.path(tokens=[*vocabulary(), *FILL]), threads=1)
+    closed.close()
+    with pytest.raises(ModelError, match="is closed"):
+        one(closed, prompt="ab", suffix="c")

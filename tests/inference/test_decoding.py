@@ -88,6 +88,18 @@ def test_mark_in_mid_answer_opens_nothing():
     assert (done.text, done.thinking_tokens) == ("abcd", 0)
 
 
+def test_white_space_before_a_block_is_never_told():
+    """A reader of the stream counts what it was told, and the answer after the block begins anew."""
+    toy = Toy([*b"\n ", START, *b"hm", END, *b"yes"])
+    budget = ThinkingBudget(MARKS, Thinking(at_most=40), opened=False)
+    writer = Writer(toy, toy, budget, Terms(max_tokens=50), Signals())
+    rows, told = Outputs(np.arange(300, dtype=np.float32)[None]), []
+    while not isinstance(writer.advance(rows, 0), str):
+        told.append(writer.answer)
+    assert all("yes".startswith(text) for text in told)
+    assert writer.answer == "yes"
+
+
 def test_stop_text_cuts_the_answer_only():
     _, done = write([START, *b"stop", END, *b"go stop on"], Thinking(at_most=40), stops=("stop",))
     assert (done.thinking, done.text, done.stop) == ("stop", "go ", "stop_text")
