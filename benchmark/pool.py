@@ -13,7 +13,8 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from typing import Any
@@ -77,6 +78,33 @@ class Meter:
         with self._lock:
             spent, self._spent = self._spent, Spent()
         return spent
+
+
+class _Shares:
+    """Wall time, split evenly among what runs at the same moment, so that the parts add up to what the clock shows."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running = 0
+        self._since = self._each = 0.0
+
+    @contextmanager
+    def part(self) -> Iterator[Callable[[], float]]:
+        """Give what tells the seconds of this part so far."""
+        began = self._tick(+1)
+        try:
+            yield lambda: self._tick(0) - began
+        finally:
+            self._tick(-1)
+
+    def _tick(self, change: int) -> float:
+        with self._lock:
+            now = time.monotonic()
+            if self._running:
+                self._each += (now - self._since) / self._running
+            self._since = now
+            self._running += change
+            return self._each
 
 
 class NotInPoolError(ModelError):
@@ -206,6 +234,7 @@ class RecordedSandbox:
         self._sandbox = sandbox
         self._pool = pool
         self._meter = meter
+        self._shares = _Shares()
 
     @property
     def name(self) -> str:
@@ -254,9 +283,9 @@ class RecordedSandbox:
         cancelled: Callable[[], bool] | None,
         keys: dict[str, str],
     ) -> dict[str, Execution]:
-        began = time.monotonic()
-        done = self._sandbox.run(program, new, limits, cancelled=cancelled)
-        took = time.monotonic() - began
+        with self._shares.part() as seconds:
+            done = self._sandbox.run(program, new, limits, cancelled=cancelled)
+            took = seconds()
         self._meter.add(executed=len(done), sandbox_s=took)
         made = dict(zip(new, done, strict=False))
         rows = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 
 import pytest
@@ -146,6 +147,26 @@ def test_another_program_or_limit_is_run_again(database, program, limits):
     sandbox.run(PROGRAM, ["1"])
     sandbox.run(program, ["1"], limits)
     assert len(inner.ran) == 2
+
+
+class SlowSandbox(CountingSandbox):
+    def run(self, *asked, **options):
+        time.sleep(0.3)
+        return super().run(*asked, **options)
+
+
+def test_programs_that_run_at_the_same_time_share_its_seconds(database):
+    """Otherwise two workers would spend more in the sandbox than the clock shows, and the rest would be negative."""
+    meter = Meter()
+    sandbox = RecordedSandbox(SlowSandbox(), database, meter)
+    began = time.monotonic()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda text: sandbox.run(PROGRAM, [text]), "1234"))
+    wall = time.monotonic() - began
+    spent = meter.read().sandbox_s
+    assert 0.29 < spent <= wall
+    sandbox.run(PROGRAM, list("1234"))
+    assert meter.read().saved_s == pytest.approx(spent)
 
 
 def test_a_timeout_is_not_taken_for_the_truth(database):
