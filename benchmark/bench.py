@@ -18,6 +18,7 @@ from benchmark.cluster import Cluster, RayWorkers
 from benchmark.database import Database
 from benchmark.energy import metered
 from benchmark.grader import Grading, TaskGrade, grade_all, grade_task, sheets_of
+from benchmark.lens import fitted_on
 from benchmark.measurement import record
 from benchmark.measures import Graded
 from benchmark.plan import SCHEMA as PLANS
@@ -26,7 +27,9 @@ from benchmark.processes import interruptible
 from benchmark.runner import Search, Searcher, Searchers, SearchProcesses
 from benchmark.sampling import Choice, choose
 from benchmark.table import collect
-from benchmark.task import Sheet, TaskSource
+from benchmark.task import Sheet, TaskError, TaskSource
+from graphs.factory import open_lens
+from nodes.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +81,7 @@ def run_bench(bench: Bench, on_standing: OnStanding) -> Measured:
     """Run what is missing and return all results.
 
     Raises:
-        TaskError: the tasks cannot be loaded, or none is left.
+        TaskError: the tasks cannot be loaded, none is left, or the Lens has seen their verdicts.
         PlanError: a run of this name was stored with other settings.
         ConditionError: conditions that cannot be run together.
         ModelError: the model failed; everything finished before is stored.
@@ -89,6 +92,7 @@ def run_bench(bench: Bench, on_standing: OnStanding) -> Measured:
     began = time.monotonic()
     with _searchers(bench) as searchers:
         _check(bench, sheets, searchers.searcher)
+        _check_lens(bench.search.settings, sheets, searchers.searcher)
         grading = _grading(bench, searchers.searcher)
         with metered() as metering:
             _search_and_grade(searchers, grading, sheets, on_standing)
@@ -104,6 +108,18 @@ def run_bench(bench: Bench, on_standing: OnStanding) -> Measured:
         searched_s=searched - began,
         graded_s=time.monotonic() - searched,
     )
+
+
+def _check_lens(settings: Settings, sheets: Sequence[Sheet], searcher: Searcher) -> None:
+    """Refuse weights that hidden verdicts of the very tasks went into."""
+    if not settings.lens_file:
+        return
+    lens = open_lens(settings.lens_file, searcher.selection.model)
+    if not lens.texts:
+        raise TaskError(f"{settings.lens_file} does not say what it was fitted on: run `atlas lens fit` again")
+    if known := fitted_on(lens, (sheet.key for sheet in sheets)):
+        told = f"{settings.lens_file} was fitted on the verdicts of {known} of these {len(sheets)} problems"
+        raise TaskError(f"{told}: measure on others, or leave lens_file out")
 
 
 def _searchers(bench: Bench) -> Searchers:

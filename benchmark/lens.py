@@ -10,7 +10,7 @@ gain whose interval holds zero changes nothing in the search.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import fmean
@@ -83,7 +83,13 @@ class Judged:
 
 
 def fit(
-    graded: Sequence[Graded], *, model: str, data: str, folds: int = 5, seed: int = 0
+    graded: Sequence[Graded],
+    *,
+    model: str,
+    data: str,
+    texts: Sequence[str] = (),
+    folds: int = 5,
+    seed: int = 0,
 ) -> tuple[LearnedLens, Judged]:
     """Return a Lens fitted on all problems, and how Lenses that were fitted without a problem did on it.
 
@@ -91,6 +97,7 @@ def fit(
         graded: runs of one condition.
         model: fingerprint of the model that wrote the programs.
         data: data-set hash of the problems.
+        texts: digests of their texts (`texts_of`).
         folds: parts, each held out once.
         seed: of the split.
 
@@ -110,7 +117,17 @@ def fit(
             lenses[index] = lens
     judged = judge([(one, lens) for one, lens in zip(graded, lenses, strict=True) if lens is not None])
     final = _fitted(graded, model, data)
-    return _with_scores(final, judged), judged
+    return replace(_with_scores(final, judged), texts=tuple(sorted(texts))), judged
+
+
+def texts_of(keys: Iterable[str]) -> set[str]:
+    """Return the digests of problems' texts from the keys of tasks; equal in every data set that holds the problem."""
+    return {key.rpartition("@")[2] for key in keys}
+
+
+def fitted_on(lens: LearnedLens, keys: Iterable[str]) -> int:
+    """Return on how many of some tasks a Lens was fitted, by the texts of their problems."""
+    return len(texts_of(keys) & set(lens.texts))
 
 
 def judge(pairs: Sequence[tuple[Graded, LearnedLens]]) -> Judged:

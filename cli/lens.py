@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from benchmark.lens import Judged, TooLittleError, fit
+from benchmark.lens import Judged, TooLittleError, fit, texts_of
 from benchmark.report.document import Document
 from benchmark.report.lens_section import condition_of, judged_on, lens_section
 from benchmark.report.stored import Measured, ReportError, load_measured
@@ -24,6 +24,7 @@ def run_fit(file: str, output: Path, condition: str, folds: int, seed: int) -> i
             measured.results[name],
             model=measured.selection.model,
             data=measured.data_hash,
+            texts=sorted(texts_of(sheet.key for sheet in measured.sheets)),
             folds=folds,
             seed=seed,
         )

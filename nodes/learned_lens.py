@@ -47,6 +47,9 @@ class LearnedLens:
     """Data-set hash of those problems."""
     gain: tuple[float, float, float]
     """Held-out gain in right choices over the largest example-passing cluster: value, low, high (95 %)."""
+    texts: tuple[str, ...] = ()
+    """Digests of the texts of those problems: their hidden verdicts are in the weights, so that nothing may be measured
+    on them."""
     auroc: tuple[float, float, float] | None = None
     brier: tuple[float, float, float] | None = None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmark.calibration import Stated, auroc, brier, calibration_error, reliability
-from benchmark.lens import Judged, judge
+from benchmark.lens import Judged, fitted_on, judge
 from benchmark.report.charts import reliability_diagram
 from benchmark.report.document import NOTHING, Figure, Section, Table, amount, number, points, share, table, word
 from benchmark.report.stored import Measured, ReportError
@@ -23,6 +23,8 @@ def judged_on(lens: LearnedLens, measured: Measured, condition: str = "") -> Jud
     """
     if lens.data == measured.data_hash:
         raise ReportError(f"{measured.file}: the Lens was fitted on these problems; its own file holds held-out scores")
+    if known := fitted_on(lens, (sheet.key for sheet in measured.sheets)):
+        raise ReportError(f"{measured.file}: the Lens was fitted on {known} of these problems: judge it on others")
     if lens.model != measured.selection.model:
         raise ReportError(f"{measured.file}: the Lens was fitted for another model ({lens.model[:12]})")
     return judge([(graded, lens) for graded in measured.results[condition_of(measured, condition)]])

@@ -9,9 +9,12 @@ import pytest
 
 from benchmark.bench import run_bench
 from benchmark.grader import GradeBook
+from benchmark.lens import texts_of
 from benchmark.plan import PlanError
 from benchmark.records import to_json
 from benchmark.runs import RunBook
+from benchmark.task import TaskError
+from nodes.learned_lens import FEATURES, LearnedLens, as_text
 from tests.benchmark.planted import SETTINGS, a_bench, a_task, write_tasks
 from tests.benchmark.test_runner import timeless
 
@@ -59,3 +62,26 @@ def test_other_settings_are_refused_by_name_and_other_names_or_machines_are_not(
     assert tables == {"runs", "completions", "executions", "plans"}
     with closing(GradeBook(bench.search.runs.replace("runs.sqlite", "runs.verdicts.sqlite"))) as book:
         assert len(book.verdicts(a_task(1).key)) == 1
+
+
+def test_weights_that_saw_the_verdicts_of_a_task_measure_nothing_on_it(tmp_path):
+    source = write_tasks(tmp_path / "tasks.jsonl", [a_task(i) for i in range(3)])
+    seen = texts_of(sheet.key for sheet in source.open().sheets[:1])
+    bench = a_bench(tmp_path, source, ("baseline",))
+    model = run_bench(bench, print).searcher.selection.model
+
+    def with_lens(texts):
+        weights = tmp_path / "lens.json"
+        lens = LearnedLens(
+            model=model, features=FEATURES, intercept=0.0, weights=(0.0,) * len(FEATURES), problems=1, data="other",
+            gain=(0.1, 0.05, 0.2), texts=tuple(texts),
+        )  # fmt: skip
+        weights.write_text(as_text(lens), encoding="utf-8")
+        search = replace(bench.search, settings=replace(SETTINGS, lens_file=str(weights)))
+        return run_bench(replace(bench, name="lens", search=search), print)
+
+    with pytest.raises(TaskError, match="fitted on the verdicts of 1 of these 3 problems: measure on others"):
+        with_lens(seen)
+    with pytest.raises(TaskError, match="does not say what it was fitted on"):
+        with_lens([])
+    assert len(with_lens(["another"]).sheets) == 3
