@@ -9,7 +9,8 @@ Because contents are placeholders, a rendering depends on the roles alone and is
 
 Limits: filters that a template applies to a content (such as `trim`) act on the placeholder, so contents keep their
 spaces. A template that asks for the date is told the moment at which the model was opened, so that its prompts are
-others tomorrow, as its authors meant. Templates that refuse a system message get it at the head of the first user message.
+others tomorrow, as its authors meant. Templates that refuse a system message get it at the head of the first user
+message.
 """
 
 from __future__ import annotations
