@@ -7,9 +7,9 @@ Several texts of one prompt are several requests: not every server knows `n`, an
 
 Lost against a model in this process: budget forcing (a reply that thinks beyond its cap is asked for again with
 thinking off; there is no minimum), confidence (always None), reproducibility (a server batches requests), exact token
-counts of a prompt (about three characters a token), GBNF grammars except with llama-server, and with strict servers
-top_k, min_p and the thinking switch, which are left out after such a server refuses them. `notice` says so to a person.
-A stop text is reported as `end`.
+counts of a prompt (about three characters a token), `repeat_penalty`, GBNF grammars except with llama-server, and with
+strict servers top_k, min_p and the thinking switch, which are left out after such a server refuses them. `notice` says
+so to a person. A stop text is reported as `end`.
 
 The key goes into one header and nowhere else.
 """
@@ -88,8 +88,8 @@ class OpenAIServerModel:
         self.can_think = marks_in(template) is not None if template else True
         self._takes_grammars = "default_generation_settings" in properties
         self.notice = (
-            f"{self.name} is reached over HTTP: each program is a request of its own, without confidence and a minimum "
-            "of thinking; a seed does not name a text, and prompts are counted roughly"
+            f"{self.name} is reached over HTTP: each program is a request of its own, without confidence, "
+            "repeat_penalty and a minimum of thinking; a seed does not name a text, and prompts are counted roughly"
         )
         named = json.dumps([self._where, self._model, entry.get("meta"), template], sort_keys=True, default=str)
         self.fingerprint = "server:" + sha256(named.encode()).hexdigest()

@@ -264,7 +264,7 @@ def test_several_texts_are_several_requests_with_their_own_seeds(serve):
 def test_notice_says_what_is_lost(serve):
     _, model = serve(say(delta("x")))
     assert "\n" not in model.notice
-    for words in ("small is reached over HTTP", "without confidence", "a seed does not name a text"):
+    for words in ("small is reached over HTTP", "without confidence, repeat_penalty", "a seed does not name a text"):
         assert words in model.notice
 
 
