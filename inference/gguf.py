@@ -218,7 +218,7 @@ class GgufModel:
         deadline: float | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> Leaves:
-        """Return the likeliest distinct answers without thinking (`inference/leaves.py`).
+        """Return the likeliest distinct answers without thinking (`inference/leaves.py`), together as the width allows.
 
         Raises:
             ContextOverflowError: the prompt leaves no room for an answer.
