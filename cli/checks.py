@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inference.base import ModelError
-from inference.machine import built_for_cuda, nvidia_gpus
+from inference.machine import VISIBLE, built_for_cuda, nvidia_gpus
 from nodes.settings import SandboxName, Settings
 from sandbox.base import SandboxUnavailableError
 
@@ -74,6 +74,8 @@ def graphics_card() -> Check:
             return Check(name="GPU", ok=True, detail=f"{names}; used by llama.cpp")
         detail = f"{names}; the installed llama-cpp-python was built for the CPU and cannot use it"
         return Check(name="GPU", ok=False, detail=detail, mend="make setup CUDA=1")
+    if _NVIDIA_DEVICE.exists() and VISIBLE in os.environ:
+        return Check(name="GPU", ok=True, detail=f"none that {VISIBLE} lets through; models run on the CPU")
     if _NVIDIA_DEVICE.exists():
         detail = "an NVIDIA device is there, but nvidia-smi finds no GPU in order"
         return Check(name="GPU", ok=False, detail=detail, mend="nvidia-smi")

@@ -3,7 +3,7 @@
 #
 #   deploy/set-up.sh                 all steps
 #   CUDA=1 deploy/set-up.sh          the same, with llama.cpp built for an NVIDIA GPU (needs the CUDA toolkit: nvcc);
-#                                    later runs keep to it until one says CUDA=0
+#                                    later runs keep to it, and need no nvcc, until one says CUDA=0
 #   ATLAS_LANGUAGES=cpp,go deploy/set-up.sh    with the compilers of these languages, and their sandbox images
 #   ATLAS_EXTRA=test deploy/set-up.sh          with what only the tests need: extras, a browser, a database server
 #   ATLAS_EXTRA=server deploy/set-up.sh        with LangGraph's own server
@@ -79,14 +79,20 @@ compilers() { # of the languages that programs shall be written in, beside Pytho
     done
 }
 
+toolkit() { # the CUDA compiler in PATH, or else the one that the installed wheel was built with
+    if command -v nvcc >/dev/null; then printf '%s\n' "$(nvcc --version)"; else cat "$stamps/nvcc" 2>/dev/null || echo none; fi
+}
+
 engine_key() { # what decides whether a built wheel may be used on this machine
     local version=$1
     { uname -m; grep -m1 -E '^(flags|Features)' /proc/cpuinfo || true; cat deploy/lean.cmake
-      [ "$cuda" = 0 ] || nvcc --version; } | short_hash | sed "s/^/$version-/"
+      [ "$cuda" = 0 ] || toolkit; } | short_hash | sed "s/^/$version-/"
 }
 
 build_engine() { # $1: where the wheel goes
     local build wheel_dir=$1 options="-DLLAVA_BUILD=OFF -DCMAKE_PROJECT_llama.cpp_INCLUDE=$PWD/deploy/lean.cmake"
+    [ "$cuda" = 0 ] || command -v nvcc >/dev/null ||
+        die "llama.cpp for a GPU needs the CUDA toolkit: put nvcc in PATH (often /usr/local/cuda/bin), or make setup CUDA=0"
     command -v c++ >/dev/null || install_packages "a C++ compiler is missing (llama.cpp needs it)" g++ libc6-dev || exit 1
     if [ "$cuda" = 0 ]; then
         say "building llama.cpp for this CPU: 2 to 8 minutes, once per machine and version"
@@ -109,9 +115,6 @@ build_engine() { # $1: where the wheel goes
 
 engine() {
     local version key wheel_dir
-    if [ "$cuda" != 0 ] && ! command -v nvcc >/dev/null; then
-        die "CUDA=$cuda needs the CUDA toolkit, and there is no nvcc in PATH; without a GPU leave CUDA out"
-    fi
     version=$(sed -n 's/^llama-cpp-python==\([0-9.]*\).*/\1/p' requirements.lock)
     key=$(engine_key "$version")
     up_to_date engine "$key" && return
@@ -124,6 +127,7 @@ engine() {
     "$venv/bin/python" -m pip install --quiet --no-deps --no-index --force-reinstall "$wheel_dir"/*.whl
     stamp engine "$key"
     stamp cuda "$cuda"
+    [ "$cuda" = 0 ] || stamp nvcc "$(toolkit)"
 }
 
 dependencies() {

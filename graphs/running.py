@@ -95,7 +95,11 @@ class OpenSolver:
     @property
     def notices(self) -> tuple[str, ...]:
         """Lines that a person should read before trusting the answers."""
-        return tuple(text for text in (self.model.notice, self.sandbox.notice) if text)
+        vain = self.settings.thinking_min_tokens > 0 and not self.model.can_think
+        own = (
+            f"thinking_min_tokens has no effect: {self.model.name} has no thinking that ATLAS can steer" if vain else ""
+        )
+        return tuple(text for text in (self.model.notice, self.sandbox.notice, own) if text)
 
     @property
     def span(self) -> SpanIds | None:

@@ -1,7 +1,8 @@
 """`ChatAtlas`: a model of ours as LangChain's `BaseChatModel`, for chains, agents and graphs of other people.
 
 Streaming, stop texts, usage, tools, and structured output that a grammar enforces while the text is written. `abatch`
-hands the model all its prompts as one batch, so that they decode together and share their common prefix.
+hands the model all its prompts as one batch. They decode together, and share their common prefix, only in a model that
+is wide enough, such as `GgufModel(path, width=0)`; its default width of 1 decodes one after another, reproducibly.
 
 Limits: text only; a model without grammars (`json_schema` is then ignored by it) is only asked for the form, not held
 to it; logprobs are not offered. A stream with tools holds a call back until it is whole.
@@ -123,7 +124,10 @@ class ChatAtlas(BaseChatModel):
         return_exceptions: bool = False,
         **kwargs: Any,
     ) -> list[AIMessage]:
-        """Answer several prompts as one batch of the model; with `max_concurrency` below their number, in turns."""
+        """Answer several prompts as one batch of the model; with `max_concurrency` below their number, in turns.
+
+        A `GgufModel` decodes them together only where its width is not 1: `GgufModel(path, width=0)`.
+        """
         configs = get_config_list(config, len(inputs))
         at_once = configs[0].get("max_concurrency") if configs else None
         if at_once is not None and at_once < len(inputs):

@@ -8,7 +8,9 @@ whether the template or a user wrote it, and `chunks` cuts the token texts in wh
 Because contents are placeholders, a rendering depends on the roles alone and is kept; the process runs once per model.
 
 Limits: filters that a template applies to a content (such as `trim`) act on the placeholder, so contents keep their
-spaces. Templates that refuse a system message get it at the head of the first user message.
+spaces. A template that asks for the date is told the moment at which the model was opened, so that its prompts are
+others tomorrow, as its authors meant. Templates that refuse a system message get it at the head of the first user
+message.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from inference.base import Message, ModelError
@@ -52,8 +55,14 @@ class Piece:
 class ChatTemplate:
     """A model's template; renders conversations into pieces."""
 
-    def __init__(self, source: str, *, bos: str = "", eos: str = "") -> None:
+    def __init__(self, source: str, *, bos: str = "", eos: str = "", now: datetime | None = None) -> None:
         """Keep the template's source; nothing is run yet.
+
+        Args:
+            source: the template.
+            bos: text of the token that begins a text.
+            eos: text of the token that ends one.
+            now: what a template that asks for the date is told, in all its renderings; the present when not given.
 
         Raises:
             ModelError: the source is longer than any chat template.
@@ -63,6 +72,7 @@ class ChatTemplate:
         self.source = source
         self._bos = bos
         self._eos = eos
+        self._now = now or datetime.now()
         self._shapes: dict[_Shape, str] = {}
 
     def pieces(self, messages: Sequence[Message], *, thinking: bool) -> tuple[Piece, ...]:
@@ -111,6 +121,7 @@ class ChatTemplate:
             "source": self.source,
             "bos": self._bos,
             "eos": self._eos,
+            "now": self._now.isoformat(),
             "conversations": [
                 {"messages": messages, "thinking": on} for messages, (_, on) in zip(conversations, shapes, strict=True)
             ],

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
@@ -68,6 +68,12 @@ class ModelShape:
     def recurrent(self) -> bool:
         """Whether a layer keeps a state instead of cells, so that prefixes cannot be shared."""
         return any(layer.state for layer in self.layers)
+
+    @property
+    def weights_alone(self) -> ModelShape:
+        """The same model as if it needed neither cache nor compute buffer."""
+        layers = tuple(Layer(weights=layer.weights) for layer in self.layers)
+        return replace(self, layers=layers, width=0, hidden=0, heads=0, vocabulary=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,4 +226,4 @@ def _value(header: GgufHeader, name: str, index: int = 0, default: int = 0) -> i
     if listed is None:
         return header.number(key, default)
     value = listed[index] if index < len(listed) else default
-    return int(value) if not isinstance(value, str) else default
+    return value if isinstance(value, int) else default

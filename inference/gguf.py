@@ -46,11 +46,16 @@ from inference.lookup import PromptLookup
 from inference.prefix_tree import as_tokens
 from inference.prompt_tokens import Prepared, PromptTokens
 from inference.scheduler import Counts, Scheduler
+from inference.thinking import speaks_of_thinking
 from inference.width import WidthPolicy, cached_curve
 
 _MOST_DEFAULT_CONTEXT = 16_384
 _CPU_SEGMENT, _GPU_SEGMENT = 128, 512
 _UNSHARED = "this model keeps a recurrent or sliding-window state: its texts do not share what they have read"
+_UNCONTROLLED = (
+    "this model marks its thinking in a way that ATLAS does not know: thinking_tokens and thinking_min_tokens have no "
+    "effect, and what it thinks counts as answer"
+)
 
 
 class GgufModel:
@@ -95,7 +100,6 @@ class GgufModel:
         layout, key = self._laid_out(header, segment, wide, load, lambda one: build_key(one, gpu_layers, threads))
         self.layout = layout
         self._llama = load(layout=layout)
-        self.notice = header.text("atlas.notice") or ("" if self._llama.shape.can_fork else _UNSHARED)
         try:
             self._prompts = PromptTokens(
                 self._llama, header, template_source=template_source, context=self.context_tokens
@@ -104,6 +108,9 @@ class GgufModel:
         except ModelError:
             self._llama.close()
             raise
+        uncontrolled = not self.can_think and speaks_of_thinking(self._prompts.template)
+        own = header.text("atlas.notice") or ("" if self._llama.shape.can_fork else _UNSHARED)
+        self.notice = "; ".join(filter(None, (own, _UNCONTROLLED if uncontrolled else "")))
         policy = WidthPolicy(wide.most or MOST_WIDTH, curve, fixed=wide.most > 0)
         scheduler = Scheduler(self._llama, width=policy, segment=segment if wide.most == 1 else 0)
         self._engine = Engine(self._llama, scheduler, name=self.name)
@@ -211,7 +218,7 @@ class GgufModel:
         deadline: float | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> Leaves:
-        """Return the likeliest distinct answers without thinking (`inference/leaves.py`).
+        """Return the likeliest distinct answers without thinking (`inference/leaves.py`), together as the width allows.
 
         Raises:
             ContextOverflowError: the prompt leaves no room for an answer.

@@ -35,6 +35,7 @@ _MOST_ELEMENTS = 1 << 24
 _MOST_NAME_BYTES = 4_096
 _MOST_STRING_BYTES = 1 << 22
 _MOST_KEPT_NUMBERS = 1_024
+_MOST_BLOCKS = 1_024
 _SAMPLE_BYTES = 1 << 20
 
 
@@ -167,8 +168,11 @@ class _Reader:
         tokens = tuple(value for value in arrays.get(_KEPT_ARRAYS[0], ()) if isinstance(value, bytes))
         types = tuple(value for value in arrays.get(_KEPT_ARRAYS[1], ()) if isinstance(value, int))
         self._check_vocabulary(tokens, lengths)
-        if not isinstance(metadata.get("general.architecture"), str):
+        architecture = metadata.get("general.architecture")
+        if not isinstance(architecture, str):
             raise self._broken("names no architecture")
+        blocks = metadata.get(f"{architecture}.block_count")
+        self._bounded(blocks if isinstance(blocks, int) else 0, _MOST_BLOCKS, "blocks")
         return GgufHeader(
             metadata=metadata,
             tokens=tokens,

@@ -36,6 +36,7 @@ from inference.thinking import marks_in
 
 STANDARD_CONTROLS = ("max_tokens", "temperature", "top_p", "seed")
 LLAMA_CPP_CONTROLS = (*STANDARD_CONTROLS, "top_k", "min_p")
+ALL_CONTROLS = (*LLAMA_CPP_CONTROLS, "repeat_penalty", "presence_penalty", "frequency_penalty")
 
 _KINDS: Mapping[str, type[BaseMessage]] = {"system": SystemMessage, "user": HumanMessage, "assistant": AIMessage}
 
@@ -151,7 +152,7 @@ def _notice(name: str, traits: ChatTraits) -> str:
     lost = ["confidence", "a minimum of thinking", "grammars"]
     if traits.can_think and not traits.without_thinking:
         lost.append("an answer after too much thinking")
-    lost += [control for control in LLAMA_CPP_CONTROLS if control not in traits.controls]
+    lost += [control for control in ALL_CONTROLS if control not in traits.controls]
     reached = f"{name} is reached through LangChain: each program is a call of its own, one after another"
     return "; ".join(filter(None, (traits.notice, f"{reached}, without {', '.join(lost)}")))
 

@@ -1,7 +1,9 @@
 """What this machine offers a model: cores, memory, NVIDIA GPUs, and whether the installed llama.cpp can use them.
 
 Nothing is loaded for it: the kernel's files and `nvidia-smi` are read. Memory that a container may not use does not
-count. Limits: only NVIDIA GPUs are seen; of cgroups only version 2 is read.
+count, nor do GPUs that `CUDA_VISIBLE_DEVICES` hides. Limits: only NVIDIA GPUs are seen, and none of which that variable
+names a part (MIG); its numbers are taken in nvidia-smi's order, which is CUDA's where all GPUs are alike, or with
+`CUDA_DEVICE_ORDER=PCI_BUS_ID`; of cgroups only version 2 is read.
 """
 
 from __future__ import annotations
@@ -10,11 +12,13 @@ import importlib.util
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+VISIBLE = "CUDA_VISIBLE_DEVICES"
 _MIB = 1 << 20
-_QUERY = ("nvidia-smi", "--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits")
+_QUERY = ("nvidia-smi", "--query-gpu=index,uuid,name,memory.total,memory.free", "--format=csv,noheader,nounits")
 _PATIENCE_SECONDS = 20
 
 
@@ -64,19 +68,48 @@ def look() -> Machine:
 
 
 def nvidia_gpus() -> tuple[Gpu, ...]:
-    """Ask `nvidia-smi`; empty where it is not installed, or where it finds no GPU or no driver."""
+    """Ask `nvidia-smi` for the GPUs that CUDA may use, in the order it takes them.
+
+    Empty where it is not installed, finds no GPU or no driver, or where `CUDA_VISIBLE_DEVICES` hides all of them.
+    """
     if shutil.which(_QUERY[0]) is None:
         return ()
     try:
         done = subprocess.run(_QUERY, capture_output=True, text=True, timeout=_PATIENCE_SECONDS, check=True)
     except (OSError, subprocess.SubprocessError):
         return ()
-    return tuple(gpu for line in done.stdout.splitlines() if (gpu := _gpu(line)) is not None)
+    lines = _visible(done.stdout.splitlines(), os.environ.get(VISIBLE))
+    return tuple(gpu for line in lines if (gpu := _gpu(line)) is not None)
+
+
+def _visible(lines: Sequence[str], named: str | None) -> list[str]:
+    """Keep the lines of the GPUs that are named by index or by the beginning of the UUID.
+
+    As CUDA does, all where there is no such variable, and none from the first name on that means no GPU, such as -1.
+    """
+    if named is None:
+        return list(lines)
+    kept: list[str] = []
+    for name in (part.strip() for part in named.split(",")):
+        found = next((line for line in lines if _is_named(line, name)), None)
+        if found is None:
+            break
+        kept.append(found)
+    return kept
+
+
+def _is_named(line: str, name: str) -> bool:
+    index, uuid, *_ = (*(part.strip() for part in line.split(",", 2)), "")
+    return name == index or (name.startswith("GPU-") and uuid.startswith(name))
 
 
 def _gpu(line: str) -> Gpu | None:
-    """Read one line such as `NVIDIA GeForce RTX 4090, 24564, 24080`, in MiB; None where a number is withheld."""
-    name, total, free, *_ = (*(part.strip() for part in line.rsplit(",", 2)), "", "")
+    """Read one line such as `0, GPU-8a1c..., NVIDIA GeForce RTX 4090, 24564, 24080`, in MiB.
+
+    None where a number is withheld.
+    """
+    rest = line.split(",", 2)[-1]
+    name, total, free, *_ = (*(part.strip() for part in rest.rsplit(",", 2)), "", "")
     if not (total.isdigit() and free.isdigit()):
         return None
     return Gpu(name=name, total=int(total) * _MIB, free=int(free) * _MIB)

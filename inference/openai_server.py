@@ -7,9 +7,9 @@ Several texts of one prompt are several requests: not every server knows `n`, an
 
 Lost against a model in this process: budget forcing (a reply that thinks beyond its cap is asked for again with
 thinking off; there is no minimum), confidence (always None), reproducibility (a server batches requests), exact token
-counts of a prompt (about three characters a token), GBNF grammars except with llama-server, and with strict servers
-top_k, min_p and the thinking switch, which are left out after such a server refuses them. `notice` says so to a person.
-A stop text is reported as `end`.
+counts of a prompt (about three characters a token), `repeat_penalty`, GBNF grammars except with llama-server, and with
+strict servers top_k, min_p and the thinking switch, which are left out after such a server refuses them. `notice` says
+so to a person. A stop text is reported as `end`.
 
 The key goes into one header and nowhere else.
 """
@@ -30,6 +30,7 @@ import httpx
 
 from inference.base import Completion, ContextOverflowError, Message, ModelError, Profile, Request, Thinking
 from inference.decoding import Limits
+from inference.event_stream import events
 from inference.streamed import StreamedReply, joined, refuse_forms
 from inference.thinking import marks_in
 
@@ -87,8 +88,8 @@ class OpenAIServerModel:
         self.can_think = marks_in(template) is not None if template else True
         self._takes_grammars = "default_generation_settings" in properties
         self.notice = (
-            f"{self.name} is reached over HTTP: each program is a request of its own, without confidence and a minimum "
-            "of thinking; a seed does not name a text, and prompts are counted roughly"
+            f"{self.name} is reached over HTTP: each program is a request of its own, without confidence, "
+            "repeat_penalty and a minimum of thinking; a seed does not name a text, and prompts are counted roughly"
         )
         named = json.dumps([self._where, self._model, entry.get("meta"), template], sort_keys=True, default=str)
         self.fingerprint = "server:" + sha256(named.encode()).hexdigest()
@@ -109,7 +110,8 @@ class OpenAIServerModel:
 
         Raises:
             ContextOverflowError: the server says that a prompt does not fit.
-            ModelError: the server cannot be reached, refuses, or answers nonsense; or the model is closed.
+            ModelError: the server cannot be reached, refuses, fails or breaks off while it answers, or answers
+                nonsense; or the model is closed.
         """
         if self._closed:
             raise ModelError(f"{self.name} is closed: open the model again")
@@ -174,7 +176,7 @@ class OpenAIServerModel:
         timeout = httpx.Timeout(silence, connect=min(silence, _CONNECT_SECONDS))
         with self._client.stream("POST", f"{self._url}/chat/completions", json=body, timeout=timeout) as response:
             if response.status_code == httpx.codes.OK:
-                yield from self._parsed(response)
+                yield from events(response.iter_lines(), self._where)
                 return
             error = self._refusal(response)
         if (
@@ -185,18 +187,6 @@ class OpenAIServerModel:
             raise error
         self._strict.set()
         yield from self._events(request, limits)
-
-    def _parsed(self, response: httpx.Response) -> Iterator[dict[str, Any]]:
-        for line in response.iter_lines():
-            data = line.removeprefix("data:").strip()
-            if not line.startswith("data:") or data == "[DONE]":
-                continue
-            try:
-                event = json.loads(data)
-            except ValueError as error:
-                raise ModelError(f"the server at {self._where} sends no JSON: is it OpenAI-compatible?") from error
-            if isinstance(event, dict):
-                yield event
 
     def _body(self, request: Request) -> dict[str, Any]:
         thinking = request.thinking.at_most > 0
@@ -266,7 +256,7 @@ def _take(event: dict[str, Any], reply: StreamedReply) -> None:
         reply.prompt_tokens = int(usage.get("prompt_tokens") or 0)
         reply.generated_tokens = int(usage.get("completion_tokens") or 0)
     for choice in event.get("choices") or ():
-        delta = choice.get("delta") or {}
+        delta = choice.get("delta") or choice.get("message") or {}
         reply.add(delta.get("reasoning_content") or delta.get("reasoning") or "", delta.get("content") or "")
         reply.finish = choice.get("finish_reason") or reply.finish
 

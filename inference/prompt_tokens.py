@@ -61,6 +61,11 @@ class PromptTokens:
         self.marks = self._find_marks(specials, header.text("atlas.hand_over", HAND_OVER))
 
     @property
+    def template(self) -> str:
+        """Source of the chat template."""
+        return self._template.source
+
+    @property
     def can_think(self) -> bool:
         """Whether the template knows the model's thinking marks."""
         return self.marks is not None and any(end in self._template.source for _, end in MARKS)

@@ -171,23 +171,23 @@ def locate(name: str, folder: Path) -> Path:
 
 
 def _looks_remote(name: str) -> bool:
-    return name.count("/") == 2 and name.endswith(".gguf") and not name.startswith(("/", ".", "~"))
+    return name.count("/") >= 2 and name.endswith(".gguf") and not name.startswith(("/", ".", "~"))
 
 
 def _find(name: str, folder: Path) -> Pulled | None:
+    """Find what a pull of this name brings, or any quantisation in the catalogue where the name asks for none."""
     known = entry(name)
-    if known is None:
-        wanted = reference(name)
-        return next((one for one in pulled_files(folder) if _is(one, wanted) and one.here), None)
-    here = pulled_of(folder, known)
-    asked = name.partition(":")[2]
-    if asked:
-        return here.get(next((q for q in here if q.lower() == asked.lower()), ""))
-    return next(iter(here.values()), None)
+    if known is not None and ":" not in name and (here := pulled_of(folder, known)):
+        return next(iter(here.values()))
+    wanted = reference(name)
+    return next((one for one in pulled_files(folder) if _is(one, wanted) and one.here), None)
 
 
 def _is(one: Pulled, wanted: Reference) -> bool:
-    return (one.record.repository, one.record.file.lower()) == (wanted.repository, wanted.file.lower())
+    """Whether a file is the wanted one, or the first part of it."""
+    held = one.record
+    same = whole_name(held.file).lower() == whole_name(wanted.file).lower()
+    return held.repository == wanted.repository and same and is_first(held.file)
 
 
 def sha256_of(path: Path, on_progress: Callable[[int], None] | None = None) -> str:

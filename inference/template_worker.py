@@ -4,6 +4,9 @@ A chat template comes with the model file, so it is a program by a stranger. Jin
 insides, but not from looping or from building a text that fills the memory; a limit on CPU seconds and on address space
 does, and only a process can have one.
 
+`strftime_now`, which published templates call for today's date, formats the moment that the job names, so that one
+model's prompts do not change at midnight, and knows no other.
+
 Reads one JSON object from standard input, writes one JSON list to standard output; argv[1] is the module search path.
 """
 
@@ -12,11 +15,13 @@ from __future__ import annotations
 import json
 import resource
 import sys
+from datetime import datetime
 from typing import Any
 
 CPU_SECONDS = 3
 MEMORY_BYTES = 512 << 20
 MOST_CHARACTERS = 1 << 20
+_MOST_FORM = 100
 
 
 def render(job: dict[str, Any]) -> list[dict[str, str]]:
@@ -29,7 +34,9 @@ def render(job: dict[str, Any]) -> list[dict[str, str]]:
         raise TemplateError(str(message))
 
     environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
+    moment = datetime.fromisoformat(job["now"])
     environment.globals["raise_exception"] = refuse
+    environment.globals["strftime_now"] = lambda form: moment.strftime(str(form)[:_MOST_FORM])
     fixed = {"bos_token": job["bos"], "eos_token": job["eos"], "tools": None, "documents": None}
     results: list[dict[str, str]] = []
     for conversation in job["conversations"]:

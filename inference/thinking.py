@@ -6,6 +6,10 @@ return only a text, where the marks are all that is left to go by.
 
 from __future__ import annotations
 
+import re
+
+_TALK = re.compile("think|thought|reasoning", re.IGNORECASE)
+
 MARKS = (
     ("<think>", "</think>"),
     ("[THINK]", "[/THINK]"),
@@ -18,6 +22,11 @@ MARKS = (
 def marks_in(text: str) -> tuple[str, str] | None:
     """Return the first known pair whose end mark stands in a chat template (or any other text), or None."""
     return next((pair for pair in MARKS if pair[1] in text), None)
+
+
+def speaks_of_thinking(template: str) -> bool:
+    """Whether a chat template treats thinking apart from the answer, by whatever marks."""
+    return _TALK.search(template) is not None
 
 
 def split_thinking(text: str) -> tuple[str, str]:

@@ -56,7 +56,7 @@ def wheel(tmp_path, monkeypatch):
     return build
 
 
-RTX = "NVIDIA GeForce RTX 4090, 24564, 24080"
+RTX = "0, GPU-a, NVIDIA GeForce RTX 4090, 24564, 24080"
 
 
 @pytest.mark.parametrize(
@@ -70,6 +70,7 @@ RTX = "NVIDIA GeForce RTX 4090, 24564, 24080"
 def test_idle_gpu_is_told_with_the_command(tmp_path, monkeypatch, wheel, answer, libraries, ok, words, mend):
     monkeypatch.setenv("PATH", nvidia_smi(tmp_path, answer))
     monkeypatch.setattr(checks, "_NVIDIA_DEVICE", tmp_path / "none")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     wheel(*libraries)
     check = checks.graphics_card()
     assert (check.ok, check.mend) == (ok, mend)
@@ -79,7 +80,17 @@ def test_idle_gpu_is_told_with_the_command(tmp_path, monkeypatch, wheel, answer,
 def test_device_without_a_driver_is_told(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", nvidia_smi(tmp_path, "it couldn't communicate with the driver", 9))
     monkeypatch.setattr(checks, "_NVIDIA_DEVICE", tmp_path)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     assert not checks.graphics_card().ok
+
+
+def test_hidden_device_is_no_fault(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", nvidia_smi(tmp_path, RTX))
+    monkeypatch.setattr(checks, "_NVIDIA_DEVICE", tmp_path)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    check = checks.graphics_card()
+    assert check.ok
+    assert "none that CUDA_VISIBLE_DEVICES lets through" in check.detail
 
 
 def test_engine_is_found_without_loading_it():

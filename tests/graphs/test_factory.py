@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
+from dataclasses import replace
+
 import pytest
 
 from graphs.factory import EMBEDDED, fitting, model_path, open_model, width_of
@@ -43,6 +47,40 @@ def test_model_without_room_is_refused_before_it_is_loaded(tmp_path):
     huge = write_shaped(tmp_path / "huge.gguf", layers=20, width=65_536, hidden=262_144)
     with pytest.raises(ModelError, match="needs .* GiB of main memory, .* can be had: take a smaller"):
         open_model(Settings(model=str(huge)))
+
+
+def test_forecast_survives_random_damage(tmp_path):
+    """Any flipped bit of what the header says of the shape gives a forecast or a `ModelError`, nothing else."""
+    sound = write_shaped(tmp_path / "sound.gguf", vocabulary=8)
+    whole = bytearray(sound.read_bytes())
+    path = tmp_path / "flipped.gguf"
+    draw = random.Random(4)
+    for bit in draw.sample(range(8 * whole.index(b"tokenizer.ggml.model")), 300):
+        whole[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(whole)
+        whole[bit // 8] ^= 1 << bit % 8
+        with contextlib.suppress(ModelError):
+            header, settings = read(path, k=2)
+            width_of(header, settings, fitting("flipped", header, settings))
+
+
+def windowed(header):
+    """The same header of a model with a sliding window, whose cache is forecast too high."""
+    return replace(header, metadata={**header.metadata, "qwen3.attention.sliding_window": 512})
+
+
+def test_windowed_model_is_refused_where_its_weights_alone_do_not_fit(tmp_path):
+    header, settings = read(write_shaped(tmp_path / "huge.gguf", layers=20, width=65_536, hidden=262_144))
+    with pytest.raises(ModelError, match="huge needs .* GiB of main memory, .* can be had: take a smaller"):
+        fitting("huge", windowed(header), settings)
+
+
+def test_windowed_model_is_loaded_where_only_its_cache_does_not_fit(tmp_path):
+    path = write_shaped(tmp_path / "long.gguf", layers=24, kv_heads=64, head=256, context=1 << 20)
+    header, settings = read(path, context_tokens=1 << 20)
+    assert not fitting("long", windowed(header), settings).fits
+    with pytest.raises(ModelError, match="long needs .* GiB of main memory"):
+        fitting("long", header, settings)
 
 
 def read(path, **settings):

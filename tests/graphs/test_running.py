@@ -37,6 +37,12 @@ def keep(stream, events: list) -> None:
         events.append(event)
 
 
+@pytest.mark.parametrize(("least", "can_think", "told"), [(64, False, 1), (64, True, 0), (0, False, 0)])
+def test_minimum_of_thinking_without_effect_is_told(sandbox, least, can_think, told):
+    solver = OpenSolver(Settings(thinking_min_tokens=least), ScriptedModel([], can_think=can_think), sandbox)
+    assert sum("thinking_min_tokens has no effect: scripted" in line for line in solver.notices) == told
+
+
 def test_stream_ends_with_the_answer(open_with):
     events = list(open_with(Talk()).stream(FUNCTION))
     assert [type(event) for event in events].count(Finished) == 1

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class ChatServer(ThreadingHTTPServer):
-    """Answers `/v1/models`, `/props` and `/v1/chat/completions`; `reply` turns a request body into stream events."""
+    """Answers `/v1/models`, `/props` and `/v1/chat/completions`; `reply` makes events of a body (bytes: raw)."""
 
     daemon_threads = True
 
@@ -63,8 +63,7 @@ class _Handler(BaseHTTPRequestHandler):
                 if isinstance(event, float):
                     time.sleep(event)
                     continue
-                data = event if isinstance(event, str) else json.dumps(event)
-                self.wfile.write(f"data: {data}\n\n".encode())
+                self.wfile.write(event if isinstance(event, bytes) else _framed(event))
                 self.wfile.flush()
         except OSError:
             self.server.broken_off.set()
@@ -75,6 +74,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
+
+
+def _framed(event):
+    data = event if isinstance(event, str) else json.dumps(event)
+    return f"data: {data}\n\n".encode()
 
 
 def delta(content="", reasoning="", finish=None):

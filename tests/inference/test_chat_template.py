@@ -1,5 +1,7 @@
 """Templates render as written, hostile ones end in one line, users' texts stay texts."""
 
+from datetime import datetime
+
 import pytest
 
 from inference.base import Message, ModelError
@@ -21,6 +23,21 @@ def test_chatml_is_rendered_byte_for_byte(hello):
 
 def test_thinking_switch_reaches_the_template(hello):
     assert text_of(TEMPLATE, hello, thinking=False) == text_of(TEMPLATE, hello) + "<think>\n\n</think>\n\n"
+
+
+DATED = "{% set today = strftime_now('%d %b %Y') %}{{ 'Today: ' + today + '\n' }}" + CHATML
+
+
+def test_template_that_asks_for_the_date_gets_the_one_of_its_model(hello):
+    template = ChatTemplate(DATED, now=datetime(2024, 7, 26, 23, 59))
+    for messages in (hello, hello[1:], hello * 2):
+        assert template.pieces(messages, thinking=True)[0].text.startswith("Today: 26 Jul 2024\n<|im_start|>")
+
+
+def test_date_is_the_present_one_unless_told(hello):
+    before = datetime.now()
+    text = text_of("{{ strftime_now('%Y-%m-%dT%H:%M:%S.%f') }} " + CHATML, hello)
+    assert before <= datetime.fromisoformat(text.partition(" ")[0]) <= datetime.now()
 
 
 def test_contents_are_marked_as_not_ours(hello):
@@ -48,6 +65,9 @@ def test_template_without_system_role_gets_it_in_the_user_message(hello):
         pytest.param("{{ ''.__class__.__mro__ }}", "SecurityError", id="escape"),
         pytest.param("{{ cycler.__init__.__globals__ }}", "SecurityError", id="globals"),
         pytest.param("hello", "drops a message", id="drops-messages"),
+        pytest.param("{{ strftime_now.__globals__.sys }}", "SecurityError", id="date-globals"),
+        pytest.param("{{ strftime_now() }}", "TypeError", id="date-without-a-form"),
+        pytest.param("{{ strftime_now('%Y' * 10**7) }}", "drops a message", id="date-of-absurd-length"),
         pytest.param("{% for i in range(9999) %}{{ 'x' * 999 }}{% endfor %}", "more than 1048576", id="too-long"),
         pytest.param("{{ 'a' * 10**11 }}", "too much time or memory", id="memory"),
         pytest.param(

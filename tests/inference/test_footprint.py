@@ -170,6 +170,25 @@ def test_heads_may_differ_from_layer_to_layer():
     assert not shape.recurrent
 
 
+def test_heads_that_are_no_whole_numbers_count_as_not_said():
+    shape = shape_of(
+        named(
+            block_count=2,
+            embedding_length=64,
+            attention__head_count=4,
+            attention__head_count_kv=(float("nan"), float("inf")),
+        )
+    )
+    assert [layer.key for layer in shape.layers] == [64, 64]
+
+
+def test_weights_alone_need_nothing_else(big):
+    alone = shape_of(read_header(big)).weights_alone
+    main, gpu = footprint(alone, Load(cells=0, gpu_layers=2))
+    assert (main.total + gpu.total - CUDA_RESERVE, main.cache + gpu.cache) == (main.weights + gpu.weights, 0)
+    assert alone.weights == shape_of(read_header(big)).weights > 0
+
+
 @pytest.mark.parametrize(("values", "ordinary"), [({}, True), ({"attention__sliding_window": 512}, False)])
 def test_windowed_caches_are_called_an_upper_bound(values, ordinary):
     assert shape_of(named(block_count=1, **values)).ordinary == ordinary

@@ -66,6 +66,21 @@ def test_metadata_gives_profile_and_notice(open_tiny):
     assert (model.profile, model.notice) == ("compact", "I am small.")
 
 
+@pytest.mark.parametrize(
+    ("template", "told"),
+    [
+        (TEMPLATE.replace("think>", "musing>"), True),
+        (TEMPLATE.replace("think>", "musing>").replace("enable_thinking", "quick"), False),
+        (TEMPLATE, False),
+        (None, False),
+    ],
+)
+def test_unknown_thinking_marks_are_told(open_tiny, template, told):
+    model = open_tiny(template=template)
+    assert ("thinking_tokens and thinking_min_tokens have no effect" in model.notice) == told
+    assert "\n" not in model.notice
+
+
 def test_same_request_gives_the_same_text(model, hello):
     request = Request(messages=hello, max_tokens=60, seed=3)
     other = Request(messages=user("something else " * 12), max_tokens=60, seed=4)

@@ -10,6 +10,7 @@ import pytest
 
 from inference.base import ModelError
 from inference.gguf_file import BrokenModelFileError, HeaderGoesOnError, read_header, read_start
+from tests.inference.shaped_gguf import write_shaped
 from tests.inference.tiny_gguf import vocabulary, write_tiny_gguf
 
 
@@ -150,6 +151,16 @@ def test_refuses_doubled_token_text(tmp_path):
     tokens = vocabulary()
     tokens[70] = tokens[71]
     refuses(write_tiny_gguf(tmp_path / "double.gguf", tokens=tokens), "same token text twice")
+
+
+def test_refuses_more_blocks_than_any_model_has(tmp_path):
+    path = write_shaped(tmp_path / "deep.gguf")
+    whole = bytearray(path.read_bytes())
+    at = whole.index(key := b"qwen3.block_count") + len(key) + 4
+    assert whole[at] == 2
+    whole[at + 3] ^= 1 << 7
+    path.write_bytes(whole)
+    refuses(path, "claims 2147483650 blocks, at most 1024 are accepted")
 
 
 def test_survives_random_damage(tmp_path, tiny_path):

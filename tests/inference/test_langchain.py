@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
 from inference.base import Message, Model, ModelError, Request, Thinking
-from inference.langchain import ChatTraits, LangChainModel, chat_llama_cpp
+from inference.langchain import ALL_CONTROLS, ChatTraits, LangChainModel, chat_llama_cpp
 
 
 def ask(text="hi", **options):
@@ -176,6 +176,8 @@ def test_several_texts_are_several_calls_with_their_own_seeds():
     [
         ({}, ["one after another", "without confidence, a minimum of thinking, grammars", "top_k, min_p"], ["seed"]),
         ({"controls": ("max_tokens",)}, ["temperature, top_p, seed, top_k, min_p"], []),
+        ({}, ["top_k, min_p, repeat_penalty, presence_penalty, frequency_penalty"], []),
+        ({"controls": ALL_CONTROLS}, ["grammars"], ["top_k", "penalty"]),
         ({"notice": "I am small"}, ["I am small; fake is reached through LangChain"], []),
         ({"without_thinking": {"quick": True}}, [], ["too much thinking"]),
         ({"can_think": False}, [], ["too much thinking"]),

@@ -71,16 +71,42 @@ def nvidia_smi(folder, output, code=0):
 @pytest.mark.parametrize(
     ("output", "code", "found"),
     [
-        pytest.param("NVIDIA GeForce RTX 4090, 24564, 24080", 0, [("NVIDIA GeForce RTX 4090", 24080)], id="one"),
-        pytest.param("A, 10, 4\nB, 20, 8", 0, [("A", 4), ("B", 8)], id="two"),
-        pytest.param("NVIDIA GB10, [N/A], [N/A]", 0, [], id="withheld"),
+        pytest.param(
+            "0, GPU-a, NVIDIA GeForce RTX 4090, 24564, 24080", 0, [("NVIDIA GeForce RTX 4090", 24080)], id="one"
+        ),
+        pytest.param("0, GPU-a, A, 10, 4\n1, GPU-b, B, 20, 8", 0, [("A", 4), ("B", 8)], id="two"),
+        pytest.param("0, GPU-a, NVIDIA GB10, [N/A], [N/A]", 0, [], id="withheld"),
         pytest.param("No devices were found", 0, [], id="none"),
         pytest.param("NVIDIA-SMI has failed because it couldn't communicate with the driver", 9, [], id="no-driver"),
     ],
 )
 def test_gpus_as_nvidia_smi_lists_them(tmp_path, monkeypatch, output, code, found):
     monkeypatch.setenv("PATH", nvidia_smi(tmp_path, output, code))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     assert [(gpu.name, gpu.free >> 20) for gpu in machine.nvidia_gpus()] == found
+
+
+@pytest.mark.parametrize(
+    ("named", "found"),
+    [
+        ("0", "A"),
+        ("1", "B"),
+        ("2, 0", "CA"),
+        ("GPU-b7", "B"),
+        ("GPU-aa01,GPU-c", "AC"),
+        ("1,-1,0", "B"),
+        ("1,7,0", "B"),
+        ("", ""),
+        ("-1", ""),
+        ("NoDevFiles", ""),
+        ("MIG-GPU-aa01/1/0", ""),
+    ],
+)
+def test_hidden_gpus_do_not_count(tmp_path, monkeypatch, named, found):
+    listed = "0, GPU-aa01, A, 10, 4\n1, GPU-b702, B, 20, 8\n2, GPU-c003, C, 30, 9"
+    monkeypatch.setenv("PATH", nvidia_smi(tmp_path, listed))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
+    assert "".join(gpu.name for gpu in machine.nvidia_gpus()) == found
 
 
 def test_no_program_means_no_gpu(tmp_path, monkeypatch):

@@ -90,7 +90,7 @@ def test_thinking_beyond_its_cap_is_asked_again_without(serve):
 def test_replies_keep_the_order_of_requests(serve):
     def reply(body):
         content = body["messages"][0]["content"]
-        return [0.2 if content == "a" else 0.0, delta(content.upper())]
+        return [0.2 if content == "a" else 0.0, delta(content.upper(), finish="stop")]
 
     _, model = serve(reply)
     started = time.monotonic()
@@ -166,6 +166,43 @@ def test_nonsense_in_the_stream(serve):
     one_line(lambda: model.complete_many([ask()]), "sends no JSON")
 
 
+@pytest.mark.parametrize(
+    ("event", "cause", "kind"),
+    [
+        ({"error": {"code": 500, "message": "no\nmemory"}}, "broke off with an error .no memory.: look", ModelError),
+        ({"error": "rate limit"}, "broke off with an error .rate limit.: look at its log", ModelError),
+        ({"error": {"code": 7}}, "broke off with an error .*7", ModelError),
+        (b'error: {"code": 500, "message": "slot lost"}\n\n', "broke off with an error .*slot lost", ModelError),
+        (b'{"error": {"message": "backend died"}}\n', "broke off with an error .backend died.", ModelError),
+        (b'error: {"message": "exceeds the available context size"}\n\n', "does not fit", ContextOverflowError),
+        (b"error: all is lost\n\n", "broke off with an error .all is lost.", ModelError),
+    ],
+)
+def test_error_within_the_stream_is_no_answer(serve, event, cause, kind):
+    _, model = serve(lambda body: [delta("so far"), event, "[DONE]"])
+    one_line(lambda: model.complete_many([ask()]), cause, kind)
+
+
+@pytest.mark.parametrize("parts", [[], [delta("half an ans")], [delta("half"), usage(3, 1)]])
+def test_stream_that_breaks_off_is_no_answer(serve, parts):
+    _, model = serve(lambda body: parts)
+    one_line(lambda: model.complete_many([ask()]), "broke off its reply: look at its log, then ask again")
+
+
+@pytest.mark.parametrize("end", ["[DONE]", delta(finish="stop"), {"error": None, **delta(finish="stop")}])
+def test_either_sign_of_the_end_makes_an_answer_whole(serve, end):
+    _, model = serve(lambda body: [b": ping\n\n", b"event: message\ndata:\n\n", delta("whole"), end])
+    reply = model.complete_many([ask()])[0]
+    assert (reply.text, reply.stop) == ("whole", "end")
+
+
+def test_answer_of_a_server_that_does_not_stream_is_read(serve):
+    whole = b'{"choices": [{"message": {"content": "all at once"}, "finish_reason": "length"}]}'
+    _, model = serve(lambda body: [whole])
+    reply = model.complete_many([ask()])[0]
+    assert (reply.text, reply.stop) == ("all at once", "length")
+
+
 def test_one_failure_ends_the_whole_call_soon(serve):
     def refuse(body):
         return (500, {}) if body["messages"][0]["content"] == "bad" else None
@@ -227,7 +264,7 @@ def test_several_texts_are_several_requests_with_their_own_seeds(serve):
 def test_notice_says_what_is_lost(serve):
     _, model = serve(say(delta("x")))
     assert "\n" not in model.notice
-    for words in ("small is reached over HTTP", "without confidence", "a seed does not name a text"):
+    for words in ("small is reached over HTTP", "without confidence, repeat_penalty", "a seed does not name a text"):
         assert words in model.notice
 
 

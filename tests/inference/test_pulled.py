@@ -115,6 +115,7 @@ def test_hashing_reports_its_progress(tmp_path):
         pytest.param(("qwen3-14b", "QWEN3-14B"), "Q4_K_M", id="default"),
         pytest.param(("qwen3-14b:Q8_0", "qwen3-14b:q8_0", "qwen3-14b"), "Q8_0", id="another"),
         pytest.param(("Qwen/Qwen3-14B-GGUF/qwen3-14b-q4_k_m.gguf",), "Q4_K_M", id="whole-name"),
+        pytest.param(("qwen3-14b:Q5_0", "qwen3-14b:q5_0"), "Q5_0", id="not-in-the-catalogue"),
     ],
 )
 def test_pulled_model_is_found_by_its_names(tmp_path, names, quantisation):
@@ -167,3 +168,10 @@ def test_model_in_parts_is_one_model(tmp_path):
     second.path.unlink()
     with pytest.raises(ModelError, match="00002-of-00002.gguf does not exist"):
         whole_header(first.path)
+
+
+@pytest.mark.parametrize("inside", ["", "Q8_0/"])
+def test_model_in_parts_is_found_by_the_name_that_pulled_it(tmp_path, inside):
+    first = [put(tmp_path, "org/repo", f"{inside}big-0000{at}-of-00002.gguf", b"x") for at in (2, 1)][1]
+    names = [f"org/repo/{inside}big{part}.gguf" for part in ("", "-00001-of-00002", "-00002-of-00002")]
+    assert [locate(name, tmp_path) for name in names] == [first.path] * 3
