@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from benchmark.conditions import shaping
+from benchmark.data_sets import release_of
 from benchmark.database import Database
 from benchmark.pool import name_of
 from benchmark.runner import Search, Searcher
@@ -27,7 +28,7 @@ def plan_of(source: TaskSource, choice: Choice, sheets: Sequence[Sheet], search:
     """Return what makes a run what it is: tasks, conditions, settings, model, code, sandbox."""
     parts = {
         "data set": source.data_set or source.file or source.part,
-        "release": source.release,
+        "release": release_of(source),
         "tasks": str(len(sheets)),
         "data": name_of([sheet.key for sheet in sheets])[:12],
         "model": searcher.selection.model,

@@ -15,6 +15,7 @@ from rich.console import Console
 from benchmark.bench import Bench, Measured, run_bench
 from benchmark.cluster import Cluster, ClusterError
 from benchmark.conditions import CONDITIONS, Condition, ConditionError
+from benchmark.data_sets import in_words
 from benchmark.markdown import write_tables
 from benchmark.plan import PlanError
 from benchmark.processes import leave
@@ -98,7 +99,7 @@ def report(bench: Bench, measured: Measured) -> str:
     drawn = f", sample {choice.sample} with seed {choice.sample_seed}" if choice.sample else ""
     shard = f", shard {choice.shard}" if choice.shard != "1/1" else ""
     head = [
-        f"- tasks: {len(measured.sheets)} of {source.data_set} {source.release}".rstrip() + window + drawn + shard,
+        f"- tasks: {len(measured.sheets)} of {in_words(source)}" + window + drawn + shard,
         f"- model: {measured.searcher.model} ({measured.searcher.selection.model})",
         f"- code: commit {commit()}, search {measured.searcher.selection.code}",
         f"- settings: {described(bench.search.settings)}",
