@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmark.data_sets import in_words
 from benchmark.database import Database
-from benchmark.grader import Grading
+from benchmark.grader import Grading, without_how
 from benchmark.provenance import commit, cores
 from benchmark.records import from_json, to_json
 from benchmark.runner import Searcher
@@ -86,8 +86,8 @@ class Measurement:
 
 
 def data_hash(keys: Sequence[str]) -> str:
-    """Return a name for tasks, given the keys of their verdicts, which name every test."""
-    return sha256("\n".join(sorted(keys)).encode()).hexdigest()[:12]
+    """Return a name for tasks, given the keys of their verdicts, which name every test, however they were judged."""
+    return sha256("\n".join(sorted(map(without_how, keys))).encode()).hexdigest()[:12]
 
 
 def verdicts_beside(runs: Path) -> Path:

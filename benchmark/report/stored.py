@@ -161,8 +161,10 @@ def _largest(database: Store, path: Path) -> Selection:
 def _tasks(database: Store, verdicts: Path, selection: Selection) -> tuple[MeasuredTask, ...]:
     query = "SELECT DISTINCT task FROM runs WHERE model = ? AND code = ?"
     keys = [key for (key,) in database.rows(query, (selection.model, selection.code))]
+    # Of a task that was judged in several ways, the one that judged most of its programs.
+    by_size = "SELECT task FROM verdicts GROUP BY task ORDER BY count(*), task"
     with closing(Database(verdicts, "")) as book:
-        graded = {name.rpartition("#")[0]: name for (name,) in book.rows("SELECT DISTINCT task FROM verdicts")}
+        graded = {name.rpartition("#")[0]: name for (name,) in book.rows(by_size)}
     return tuple(
         MeasuredTask(name=key.rpartition("@")[0], key=key, verdicts=graded[key]) for key in keys if key in graded
     )
