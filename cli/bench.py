@@ -22,7 +22,7 @@ from benchmark.processes import leave
 from benchmark.provenance import code_digest, commit, cores
 from benchmark.readings import readings_table
 from benchmark.runner import Search
-from benchmark.sampling import Choice
+from benchmark.sampling import Choice, check_dates
 from benchmark.table import described
 from benchmark.task import TaskError, TaskSource
 from cli.bench_progress import Bar, BenchProgress, Lines
@@ -124,6 +124,7 @@ def _bench(options: BenchOptions, openers: Openers) -> Bench:
     settings = _shared(settings, options)
     is_family = options.data_set == "embedded"
     choice = options.choice
+    check_dates(choice)
     if is_family:
         # The family is drawn, not read: a sample of n tasks is the n tasks of that seed.
         choice = replace(choice, sample=0)

@@ -66,6 +66,7 @@ def test_a_folder_is_ablated_to_a_table_and_other_settings_are_refused(tmp_path,
         ({"policies": ("resample",)}, "resample spends like adaptive: name that one before it"),
         ({"data_set": "nowhere"}, "nowhere is neither a data set nor a folder"),
         ({"data_set": "embedded", "choice": Choice(limit=2, shard="3/2")}, "3/2 is no shard"),
+        ({"choice": Choice(since="2024-8-1")}, "2024-8-1 is no date: write 2024-08-01"),
         ({"jobs": 0}, "--jobs must be at least 1"),
     ],
 )
