@@ -131,9 +131,13 @@ def ablate(
 def _measure(policies: tuple[str, ...], asked: Measuring) -> None:
     from benchmark.cluster import Cluster
     from benchmark.sampling import Choice
-    from cli.bench import BenchOptions, run_bench_command
+    from cli.bench import BenchOptions, fail, run_bench_command
+    from cli.exits import Exit
 
     workers = Cluster(address=asked.ray_address, worker_cpus=asked.worker_cpus, worker_gpus=asked.worker_gpus)
+    if asked.engine != "ray" and workers != Cluster():
+        said = "--ray-address, --worker-cpus and --worker-gpus are of --engine ray: add that, or leave them out"
+        raise typer.Exit(fail(said, Exit.USAGE))
     options = BenchOptions(
         data_set=asked.data_set,
         policies=policies,
