@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
+from benchmark.energy import estimated
 from benchmark.lens import fit
 from benchmark.measurement import Power
 from benchmark.measures import Graded
-from benchmark.provenance import commit
+from benchmark.provenance import commit, cores
 from benchmark.report.choosing import choosing
 from benchmark.report.confidence import confidence
 from benchmark.report.costs import accuracy_and_tokens, boxes, cost
@@ -34,8 +35,8 @@ class Terms:
     """What a reader may choose."""
 
     price: Price
-    power: Power
-    """For measurements that metered none."""
+    watts: float = 0.0
+    """For measurements that metered nothing; 0: guessed by the cores of the machine that searched."""
     traces: int = 300
     """Most tasks with a full trace."""
     lens: LearnedLens | None = None
@@ -75,7 +76,6 @@ def make_report(measured: Sequence[Measured], terms: Terms) -> Report:
 
 def _sections(one: Measured, book: SetBook, terms: Terms) -> list[Section]:
     jobs = one.measurement.jobs if one.measurement else 1
-    power = (one.measurement.power if one.measurement else None) or terms.power
     return [
         four_numbers(one.results, book),
         differences(one.results, book),
@@ -87,8 +87,18 @@ def _sections(one: Measured, book: SetBook, terms: Terms) -> list[Section]:
         *_lens(one, book, terms.lens),
         accuracy_and_tokens(one.results, book),
         boxes(one.results, book),
-        cost(one.results, book, power, jobs, terms.price),
+        cost(one.results, book, _power(one, terms.watts), jobs, terms.price),
     ]
+
+
+def _power(one: Measured, watts: float) -> Power:
+    """Return what was metered, else an estimate for the machine that searched, as far as it is known."""
+    if one.measurement is None:
+        guess = estimated(watts, cores())
+        return (
+            guess if watts else replace(guess, source=f"{guess.source}; the cores are those of the reporting machine")
+        )
+    return one.measurement.power or estimated(watts, one.measurement.cores)
 
 
 def _lens(one: Measured, book: SetBook, lens: LearnedLens | None) -> list[Section]:

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from benchmark.energy import estimated
 from benchmark.planted import a_task, write_tasks
 from benchmark.report.assembly import Terms, make_report
 from benchmark.report.seeds import groups_of_seeds
@@ -18,7 +17,7 @@ from tests.benchmark.planted import a_search
 
 pytestmark = pytest.mark.bubblewrap
 
-TERMS = Terms(price=Price(per_kwh=0.3), power=estimated(0.0, 2), traces=4)
+TERMS = Terms(price=Price(per_kwh=0.3), traces=4)
 
 
 @pytest.fixture(scope="module")
