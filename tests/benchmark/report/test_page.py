@@ -36,6 +36,13 @@ def test_energy_is_estimated_for_the_machine_that_searched(measured):
     assert "; the cores are those of the reporting machine" in unknown
 
 
+def test_what_unbiased_pass_at_k_needs_is_said_where_it_is_missing(measured):
+    needed = "needs `samples` among the policies"
+    assert needed not in as_markdown(make_report([measured], TERMS).document)
+    without = {name: graded for name, graded in measured.results.items() if name != "samples"}
+    assert needed in as_markdown(make_report([replace(measured, results=without)], TERMS).document)
+
+
 class Page(HTMLParser):
     """Collects what a page refers to and what it can be asked for."""
 
