@@ -18,7 +18,7 @@ from benchmark.report.counting import counting
 from benchmark.report.document import Document, Section
 from benchmark.report.lens_section import condition_of, judged_on, lens_section
 from benchmark.report.numbers import by_tag, differences, four_numbers, verified
-from benchmark.report.seeds import all_seeds, groups_of_seeds
+from benchmark.report.seeds import Seeds, all_seeds, groups_of_seeds
 from benchmark.report.sets import SetBook
 from benchmark.report.stored import Measured
 from benchmark.report.traces import TaskTrace, task_trace
@@ -55,23 +55,29 @@ class Report:
 
 def make_report(measured: Sequence[Measured], terms: Terms) -> Report:
     """Return the report on some measurements, each with sections of its own."""
-    sections = [all_seeds(group, f"seeds-{i}") for i, group in enumerate(groups_of_seeds(measured), start=1)]
-    books = []
-    for index, one in enumerate(measured, start=1):
-        book = SetBook(f"m{index}", [sheet.name for sheet in one.sheets])
+    books = [SetBook(f"m{i}", [sheet.name for sheet in one.sheets]) for i, one in enumerate(measured, start=1)]
+    seeds = _seeds(measured, books)
+    sections = [all_seeds(group) for group in seeds]
+    for one, book in zip(measured, books, strict=True):
         prefix = f"{one.name}: " if len(measured) > 1 else ""
         sections += [_named(section, prefix) for section in _sections(one, book, terms)]
-        books.append(book)
     traces = _traces(measured, books, terms.traces)
     document = Document(
         title=f"ATLAS: {', '.join(dict.fromkeys(m.measurement.data if m.measurement else m.name for m in measured))}",
         facts=(*_facts(measured), *_made(measured, len(traces))),
         warnings=_warnings(measured),
         sections=tuple(section for section in sections if section.tables or section.figures),
-        sets=tuple(one for book in books for one in book.sets),
+        sets=tuple(one for book in (*books, *(group.together for group in seeds)) for one in book.sets),
         task_names=_task_names(measured, books),
     )
     return Report(document=document, traces=traces, results={one.name: one.results for one in measured})
+
+
+def _seeds(measured: Sequence[Measured], books: Sequence[SetBook]) -> list[Seeds]:
+    """Return the groups that differ in nothing but the seed, each with its books."""
+    of = {id(one): book for one, book in zip(measured, books, strict=True)}
+    groups = enumerate(groups_of_seeds(measured), start=1)
+    return [Seeds.of(group, [of[id(one)] for one in group], f"seeds-{i}") for i, group in groups]
 
 
 def _sections(one: Measured, book: SetBook, terms: Terms) -> list[Section]:
