@@ -44,6 +44,8 @@ class Measured:
     measurement: Measurement | None = None
     is_one_of_seeds: bool = False
     """Whether its file holds the same measurement under other seeds, too."""
+    label: str = ""
+    """In place of the file's name, where several files were put together."""
 
     @property
     def seed(self) -> int:
@@ -58,7 +60,7 @@ class Measured:
     @property
     def name(self) -> str:
         """A short name for headings: the file's, with the seed where there are several."""
-        return Path(self.file).stem + (f" seed {self.seed}" if self.is_one_of_seeds else "")
+        return (self.label or Path(self.file).stem) + (f" seed {self.seed}" if self.is_one_of_seeds else "")
 
 
 def load_measured(file: str) -> Measured:
