@@ -13,6 +13,7 @@ from benchmark.task import Loaded, TaskError, TaskSet, TaskSource, embedded_task
 EMBEDDED_TASKS = 200
 RELEASES = ("v1", "v2", "v3", "v4", "v5", "v6")
 """Of LiveCodeBench; each holds the ones before it."""
+DEFAULT_RELEASE = "v5"
 _HUMANEVAL_PLUS = ("HumanEvalPlus-v0.1.10.jsonl.gz", "HumanEvalPlus-v0.1.10.jsonl", "HumanEvalPlus.jsonl.gz")
 _MBPP_PLUS = ("MbppPlus-v0.2.0.jsonl.gz", "MbppPlus-v0.2.0.jsonl", "MbppPlus.jsonl.gz")
 _HUMANEVAL = ("HumanEval.jsonl.gz", "HumanEval.jsonl")
@@ -25,6 +26,8 @@ def open_data_set(source: TaskSource) -> TaskSet:
     Raises:
         TaskError: there is no such data set, or its files are missing or not whole.
     """
+    if source.release and source.data_set != "lcb":
+        raise TaskError(f"--release is for lcb, not for {source.data_set}: leave it out")
     if source.data_set in _OPENERS:
         return _OPENERS[source.data_set](source)
     path = Path(source.data_set).expanduser()
@@ -33,28 +36,47 @@ def open_data_set(source: TaskSource) -> TaskSet:
     raise TaskError(f"{source.data_set} is neither a data set nor a folder; known are {', '.join(NAMES)}")
 
 
+def release_of(source: TaskSource) -> str:
+    """Return the release that a source of LiveCodeBench is, or whose rows it takes; nothing for another data set."""
+    if source.data_set != "lcb":
+        return ""
+    if source.data and Path(source.data).expanduser().is_file():
+        return f"rows of {Path(source.data).name}"
+    return source.release or DEFAULT_RELEASE
+
+
+def in_words(source: TaskSource) -> str:
+    """Return where tasks come from, as a table's head says it."""
+    if source.data_set and source.data_set != "embedded":
+        return f"{source.data_set} {release_of(source)}".strip()
+    return source.file or f"embedded family, {source.part or 'held_out'}, seed {source.seed}"
+
+
 def lcb_files(data: str, release: str) -> tuple[Path, ...]:
-    """Return the files of a release of LiveCodeBench; a file of another name is taken as it is.
+    """Return the files of a release of LiveCodeBench, or a single file of rows, which is no release.
 
     Raises:
-        TaskError: one is missing.
+        TaskError: one is missing, or a release is asked for with a single file.
     """
-    if release not in RELEASES:
+    if release and release not in RELEASES:
         raise TaskError(f"LiveCodeBench has no release {release}; known are {', '.join(RELEASES)}")
-    names = list(lcb.ROWS)[: RELEASES.index(release) + 1]
+    path = Path(data).expanduser()
+    if data and path.is_file():
+        if release:
+            raise TaskError(f"{data}: a release is several files; give their folder, or leave --release out")
+        return (path,)
+    wanted = release or DEFAULT_RELEASE
+    names = list(lcb.ROWS)[: RELEASES.index(wanted) + 1]
     if not data:
         return fetch(lcb.REPOSITORY, names)
-    path = Path(data).expanduser()
-    if path.is_file():
-        return (path,)
     absent = [name for name in names if not (path / name).is_file()]
     if absent:
-        raise TaskError(f"{data}: release {release} lacks {', '.join(absent)}; give their folder, or one file of rows")
+        raise TaskError(f"{data}: release {wanted} lacks {', '.join(absent)}; give their folder, or one file of rows")
     return tuple(path / name for name in names)
 
 
 def _lcb(source: TaskSource) -> TaskSet:
-    return lcb.LcbRows(lcb_files(source.data, source.release or "v5"))
+    return lcb.LcbRows(lcb_files(source.data, source.release))
 
 
 def _humaneval(source: TaskSource) -> TaskSet:

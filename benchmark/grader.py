@@ -5,6 +5,9 @@ that no search opens. What right means is the task's rules' (benchmark/judges.py
 graded once more, with no other grading process beside them, before that counts.
 
 Reference programs also say here whether the tests that the search wrote are right.
+
+A verdict is kept under the task, its tests and how they were judged: limits, rules, sandbox and the code that judges.
+With any of them changed a program is judged anew, and what was measured before keeps its own verdicts.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from pathlib import Path
 from benchmark.database import Database
 from benchmark.judges import judge_of
 from benchmark.processes import OnProgress, at_exit, spawned
+from benchmark.provenance import grader_digest
 from benchmark.records import from_json, to_json
 from benchmark.runs import Run, RunBook, Selection
 from benchmark.task import Sheet, Task, TaskSource, load_sheets
@@ -35,6 +39,16 @@ CREATE TABLE IF NOT EXISTS verdicts (
 CREATE TABLE IF NOT EXISTS truths (
     task TEXT NOT NULL, input TEXT NOT NULL, output_key TEXT NOT NULL, PRIMARY KEY (task, input)) WITHOUT ROWID;
 """
+
+
+HOW = "!"
+"""Between a task's key and the name of how it was judged, in the keys of verdicts."""
+
+
+def without_how(key: str) -> str:
+    """Return the task's key of a key of verdicts; files of earlier versions hold no more than that."""
+    sheet, hash_sign, tests = key.rpartition("#")
+    return f"{sheet}{hash_sign}{tests.partition(HOW)[0]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,22 +149,23 @@ class GradingDesk:
         self._runs = RunBook(grading.runs)
         self._book = GradeBook(grading.verdicts)
         self._sandbox = grading.open_sandbox(grading.settings)
+        self._code = grader_digest()
 
     def grade_new(self, name: str) -> TaskGrade:
         """Grade the programs of a task's runs that have no verdict yet."""
         task = self._tasks.task(name)
-        stored = self._stored(task)
+        key, stored = self._key(task), self._stored(task)
         runs = tuple(stored.values())
-        known = self._book.verdicts(task.key)
+        known = self._book.verdicts(key)
         new = [code for code in _programs(runs) if content_id(code) not in known]
         verdicts = grade(task, new, self._sandbox, self._limits(task))
-        asked = self._book.truths(task.key)
+        asked = self._book.truths(key)
         inputs = {test.input for run in runs for test in run.state.self_tests if test.id not in asked}
         truths = true_outputs(task, sorted(inputs), self._sandbox, self._limits(task))
-        self._book.keep(task.key, verdicts, truths)
+        self._book.keep(key, verdicts, truths)
         judged = known | {content_id(code): verdict for code, verdict in verdicts.items()}
         return TaskGrade(
-            key=task.key,
+            key=key,
             is_doubtful=any(map(_is_doubtful, judged.values())),
             right=tuple((condition, _is_right(run, judged)) for condition, run in stored.items()),
             tokens=sum(run.tokens for run in stored.values()),
@@ -159,10 +174,11 @@ class GradingDesk:
     def grade_slow(self, name: str) -> None:
         """Grade the programs that timed out once more, now that nothing else is being graded."""
         task = self._tasks.task(name)
-        slow = {program for program, verdict in self._book.verdicts(task.key).items() if _is_doubtful(verdict)}
+        key = self._key(task)
+        slow = {program for program, verdict in self._book.verdicts(key).items() if _is_doubtful(verdict)}
         codes = [code for code in _programs(self._stored(task).values()) if content_id(code) in slow]
         verdicts = grade(task, codes, self._sandbox, self._limits(task))
-        self._book.keep(task.key, {code: replace(v, alone=True) for code, v in verdicts.items()}, {})
+        self._book.keep(key, {code: replace(v, alone=True) for code, v in verdicts.items()}, {})
 
     def close(self) -> None:
         """Remove every box, close both files."""
@@ -172,6 +188,11 @@ class GradingDesk:
 
     def _stored(self, task: Task) -> dict[str, Run]:
         return self._runs.load(self._grading.selection, task.sheet.key)
+
+    def _key(self, task: Task) -> str:
+        """Return the key of a task's verdicts: its own, and a name for how it is judged here."""
+        judged_by = (repr(self._limits(task)), repr(task.rules), task.reference, self._sandbox.name, self._code)
+        return f"{task.key}{HOW}{content_id(*judged_by)}"
 
     def _limits(self, task: Task) -> Limits:
         settings = self._grading.settings

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from hashlib import sha256
@@ -36,6 +36,7 @@ from nodes.settings import Settings
 MEASURED = frozenset({"seconds", "wall_s", "cpu_s", "sandbox_seconds", "started", "peak_mb", "spent"})
 """Fields that say how long something took, or what was already there."""
 _WITHOUT_END = 1e9
+_LOOK_S = 0.01
 SEED = 3
 """Of the embedded tasks."""
 
@@ -91,16 +92,18 @@ class Trial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kill:
-    """One SIGKILL."""
+    """One SIGKILL, or one that came too late."""
 
     done: int
-    """Tasks that the run had told as done."""
+    """Tasks that the run had told as done when it was killed."""
     seconds: float
     """After it was started."""
+    missed: bool = False
+    """Whether the run had ended by itself, or had no task left to search: no kill then, and none can follow."""
 
 
 def kill_at_random(trial: Trial, kills: int, seed: int) -> tuple[Kill, ...]:
-    """Start a run as often as it is to be killed, and kill it each time at a random moment."""
+    """Start a run as often as it is to be killed, and kill it each time at a random moment; one may miss."""
     moments = random.Random(seed)
     thresholds = sorted(moments.randrange(trial.tasks) for _ in range(kills))
     return tuple(_kill(trial, least, moments.uniform(0, 2)) for least in thresholds)
@@ -133,23 +136,27 @@ def _without_measured(value: Any) -> Any:
 
 
 def _kill(trial: Trial, least: int, delay: float) -> Kill:
-    """Start a run and kill it some time after it has told of `least` tasks."""
+    """Start a run and kill it some time after it has told of `least` tasks, at the latest while its last one runs."""
     trial.folder.mkdir(parents=True, exist_ok=True)
-    began, done = time.monotonic(), 0
+    told, began = trial.folder / "told.txt", time.monotonic()
     quiet = subprocess.DEVNULL  # what a killed interpreter leaves to say
-    with subprocess.Popen(trial.command(), stdout=subprocess.PIPE, stderr=quiet, text=True) as process:
-        for done in _told(process):
-            if done >= least:
-                break
-        time.sleep(delay)
+    with told.open("wb") as file, subprocess.Popen(trial.command(), stdout=file, stderr=quiet) as process:
+        while process.poll() is None and _done(told) < least:
+            time.sleep(_LOOK_S)
+        end = time.monotonic() + delay
+        while process.poll() is None and _done(told) < trial.tasks - 1 and time.monotonic() < end:
+            time.sleep(_LOOK_S)
         process.send_signal(signal.SIGKILL)
-    return Kill(done=done, seconds=time.monotonic() - began)
+        seconds = time.monotonic() - began
+    done = max(0, _done(told))
+    missed = process.returncode != -signal.SIGKILL or done >= trial.tasks
+    return Kill(done=done, seconds=seconds, missed=missed)
 
 
-def _told(process: subprocess.Popen[str]) -> Iterator[int]:
-    assert process.stdout is not None
-    for line in process.stdout:
-        yield int(line)
+def _done(told: Path) -> int:
+    """Return how many tasks a run has told as done; -1 where it has told nothing yet."""
+    whole_lines = told.read_text().rpartition("\n")[0].split()
+    return int(whole_lines[-1]) if whole_lines else -1
 
 
 def _tell(standing: Standing) -> None:
@@ -161,12 +168,14 @@ def report(trial: Trial, kills: Sequence[Kill], killed: Sequence[str], whole: Se
     """Return what was found, in Markdown."""
     digests = [sha256("\n".join(lines).encode()).hexdigest()[:16] for lines in (killed, whole)]
     different = sum(a != b for a, b in zip(killed, whole, strict=False)) + abs(len(killed) - len(whole))
-    at = ", ".join(f"{kill.done} ({kill.seconds:.1f} s)" for kill in kills)
+    real = [kill for kill in kills if not kill.missed]
+    at = ", ".join(f"{kill.done} ({kill.seconds:.1f} s)" for kill in real) or "none"
+    missed = f"; {len(kills) - len(real)} more came when nothing was left to do" if len(real) < len(kills) else ""
     return "\n".join(
         [
             f"- {trial.tasks} tasks, model {trial.model}, policies {','.join(trial.policies)}, k {trial.k}, one text "
             f"at a time, commit {commit()}",
-            f"- killed {len(kills)} times; tasks done and seconds since the start: {at}",
+            f"- killed {len(real)} times; tasks done and seconds since the start: {at}{missed}",
             f"- results: {len(killed)} runs and verdicts after the kills, {len(whole)} without; SHA-256 {digests[0]} "
             f"and {digests[1]}",
             f"- {'equal byte for byte' if not different else f'{different} lines DIFFER'}",

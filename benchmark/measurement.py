@@ -13,13 +13,14 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
+from benchmark.data_sets import in_words
 from benchmark.database import Database
-from benchmark.grader import Grading
+from benchmark.grader import Grading, without_how
 from benchmark.provenance import commit, cores
 from benchmark.records import from_json, to_json
 from benchmark.runner import Searcher
 from benchmark.runs import Selection
-from benchmark.task import Sheet, TaskSource
+from benchmark.task import Sheet
 from nodes.settings import Settings
 
 SCHEMA = """
@@ -85,8 +86,8 @@ class Measurement:
 
 
 def data_hash(keys: Sequence[str]) -> str:
-    """Return a name for tasks, given the keys of their verdicts, which name every test."""
-    return sha256("\n".join(sorted(keys)).encode()).hexdigest()[:12]
+    """Return a name for tasks, given the keys of their verdicts, which name every test, however they were judged."""
+    return sha256("\n".join(sorted(map(without_how, keys))).encode()).hexdigest()[:12]
 
 
 def verdicts_beside(runs: Path) -> Path:
@@ -121,13 +122,6 @@ class MeasurementBook:
         self._database.close()
 
 
-def _named(source: TaskSource) -> str:
-    """Return where tasks came from, in words."""
-    if source.data_set and source.data_set != "embedded":
-        return f"{source.data_set} {source.release}".strip()
-    return source.file or f"embedded family, {source.part or 'held_out'}, seed {source.seed}"
-
-
 def record(
     grading: Grading,
     searcher: Searcher,
@@ -149,7 +143,7 @@ def record(
     """
     source = grading.source
     measurement = Measurement(
-        data=_named(source),
+        data=in_words(source),
         tasks=tuple(MeasuredTask(name=s.name, key=s.key, verdicts=keys[s.name], tags=s.tags) for s in sheets),
         selection=searcher.selection,
         settings=grading.settings,

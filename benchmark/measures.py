@@ -198,21 +198,24 @@ def _confirmed_keys(state: SolveState) -> dict[str, str]:
 
 
 def single_shot(results: Mapping[str, Sequence[Graded]], condition: str) -> list[bool]:
-    """Return whether one plain sample alone is right, by task: the baseline's where it was run, else the first."""
+    """Return whether one plain sample alone is right, by task: the baseline's where it was run, else the first.
+
+    The first slot of every search is a plain one; where its reply held no code the single shot is wrong.
+    """
     if "baseline" in results:
         return [graded.right for graded in results["baseline"]]
     return [_first_plain(graded) for graded in results[condition]]
 
 
 def _first_plain(graded: Graded) -> bool:
-    plain = [c for c in graded.run.state.candidates if c.origin == "plain"]
-    return bool(plain) and graded.is_right(min(plain, key=lambda c: c.index).code)
+    firsts = [c for c in graded.run.state.candidates if c.index == 0 and c.origin == "plain"]
+    return bool(firsts) and graded.is_right(firsts[0].code)
 
 
 def efficiency(single: Sequence[bool], graded: Sequence[Graded]) -> Estimate | None:
     """Return (selected - single) / (oracle - single) with its bootstrap interval: how much of the headroom was used.
 
-    None when no other candidate than the single shot is right on any task.
+    None when the candidates are right on no more tasks than the single shots are.
     """
     gained = [float(g.right) - float(one) for one, g in zip(single, graded, strict=True)]
     headroom = [float(g.right_somewhere) - float(one) for one, g in zip(single, graded, strict=True)]

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from benchmark.conditions import shaping
-from benchmark.database import Database
+from benchmark.data_sets import release_of
+from benchmark.database import Database, Store
 from benchmark.pool import name_of
 from benchmark.runner import Search, Searcher
 from benchmark.sampling import Choice
@@ -27,7 +28,7 @@ def plan_of(source: TaskSource, choice: Choice, sheets: Sequence[Sheet], search:
     """Return what makes a run what it is: tasks, conditions, settings, model, code, sandbox."""
     parts = {
         "data set": source.data_set or source.file or source.part,
-        "release": source.release,
+        "release": release_of(source),
         "tasks": str(len(sheets)),
         "data": name_of([sheet.key for sheet in sheets])[:12],
         "model": searcher.selection.model,
@@ -72,3 +73,11 @@ def load_plan(database: Database, name: str) -> Plan | None:
     """Return a run's plan, or None where there is no such run."""
     rows = database.rows("SELECT record FROM plans WHERE name = ?", (name,))
     return {str(key): str(value) for key, value in json.loads(rows[0][0]).items()} if rows else None
+
+
+def plans_of(database: Store) -> list[Plan]:
+    """Return every stored plan of a file of runs; none where the file holds no plans."""
+    if not database.rows("SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'plans'"):
+        return []
+    rows = database.rows("SELECT record FROM plans ORDER BY name")
+    return [{str(key): str(value) for key, value in json.loads(record).items()} for (record,) in rows]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from benchmark.task import Sheet, TaskError
 
@@ -30,9 +31,12 @@ def choose(sheets: Sequence[Sheet], choice: Choice) -> tuple[Sheet, ...]:
     """Return the chosen tasks, in the order of the data set.
 
     Raises:
-        TaskError: nothing is left, or the shard is none.
+        TaskError: nothing is left, a date or the shard is none, or dates are asked of a set without any.
     """
+    check_dates(choice)
     part, parts = shard_of(choice.shard)
+    if (choice.since or choice.until) and not any(sheet.date for sheet in sheets):
+        raise TaskError("this set has no dates: leave --from and --to out")
     chosen = [sheet for sheet in sheets if _is_within(sheet.date, choice)]
     if choice.sample:
         chosen = stratified(chosen, choice.sample, choice.sample_seed)
@@ -42,6 +46,21 @@ def choose(sheets: Sequence[Sheet], choice: Choice) -> tuple[Sheet, ...]:
     if not chosen:
         raise TaskError(f"no task is left of {len(sheets)}: widen the dates, the limit or the shard")
     return tuple(chosen)
+
+
+def check_dates(choice: Choice) -> None:
+    """Make sure that first and last day are dates, in the form that sorts as they do.
+
+    Raises:
+        TaskError: one is not.
+    """
+    for text in filter(None, (choice.since, choice.until)):
+        try:
+            written = date.fromisoformat(text).isoformat()
+        except ValueError:
+            written = ""
+        if written != text:
+            raise TaskError(f"{text} is no date: write 2024-08-01")
 
 
 def stratified(sheets: Sequence[Sheet], n: int, seed: int) -> list[Sheet]:
@@ -76,7 +95,7 @@ def shard_of(text: str) -> tuple[int, int]:
     return int(left), int(right)
 
 
-def _is_within(date: str, choice: Choice) -> bool:
+def _is_within(day: str, choice: Choice) -> bool:
     if not (choice.since or choice.until):
         return True
-    return bool(date) and (choice.since or date) <= date <= (choice.until or date)
+    return bool(day) and (choice.since or day) <= day <= (choice.until or day)

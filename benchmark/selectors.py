@@ -1,8 +1,8 @@
 """Which program is chosen, and from how many, decided again from stored runs: no model, no sandbox, seconds.
 
-For each k the first k programs of a run are kept, in the order in which they were written, and the evidence is weighed
-again from the stored outcomes. `random` and `oracle` are the floor and the ceiling: one is an expectation, the other
-looks at the verdicts.
+For each k the programs of the first k samples of a run are kept, in the order in which they were drawn (a reply without
+code leaves none), and the evidence is weighed again from the stored outcomes. `random` and `oracle` are the floor and
+the ceiling: one is an expectation, the other looks at the verdicts.
 
 Limits: self-tests and separating inputs stay those of the whole search, which saw more programs than k.
 """
@@ -52,20 +52,26 @@ class Selected:
 
 
 def kept(graded: Graded, k: int | None = None, lens: LearnedLens | None = None) -> Choice | None:
-    """Return what a search with its first k programs would know; None when it wrote none.
+    """Return what a search with its first k samples would know; None when they hold no program.
 
     Args:
         graded: the run.
-        k: all programs, when not given.
+        k: all samples, when not given.
         lens: makes the posterior instead of the hand-set constants.
     """
     state = graded.run.state
-    candidates = tuple(sorted(state.candidates, key=lambda c: c.index)[:k])
+    candidates = _first_samples(state, k)
     if not candidates:
         return None
     shorter = replace(state, candidates=candidates)
     evidence = {item.candidate_id: item for item in weigh(shorter, lens)}
     return Choice(state=replace(shorter, evidence=tuple(evidence.values())), candidates=candidates, evidence=evidence)
+
+
+def _first_samples(state: SolveState, k: int | None) -> tuple[Candidate, ...]:
+    """Return the programs of the first k samples, of all without a k; samples without code count, as in pass@k."""
+    ordered = sorted(state.candidates, key=lambda c: c.index)
+    return tuple(c for c in ordered if k is None or c.index < k)
 
 
 def first(choice: Choice) -> Candidate:
@@ -176,9 +182,8 @@ def _best(choice: Choice, rank: Callable[[Evidence], tuple[float, ...]]) -> Cand
 
 
 def is_mixed(graded: Graded, k: int | None = None) -> bool:
-    """Whether the first k programs of a run (all of them without a k) hold a right one and a wrong one.
+    """Whether the first k samples of a run (all of them without a k) hold a right program and a wrong one.
 
     Only there can a choice make a difference.
     """
-    candidates = sorted(graded.run.state.candidates, key=lambda c: c.index)[:k]
-    return len({graded.is_right(c.code) for c in candidates}) == 2
+    return len({graded.is_right(c.code) for c in _first_samples(graded.run.state, k)}) == 2

@@ -43,9 +43,13 @@ def bootstrap_mean(values: Sequence[float], *, seed: int = 0) -> Estimate | None
 
 
 def bootstrap_ratio(parts: Sequence[float], wholes: Sequence[float], *, seed: int = 0) -> Estimate | None:
-    """Return sum(parts) / sum(wholes) over problems with its bootstrap interval; None when the wholes are nothing."""
+    """Return sum(parts) / sum(wholes) over problems with its bootstrap interval.
+
+    None when the wholes sum to nothing or less. Resamples whose wholes do are left out of the interval: it is that of
+    the ratio where there is one.
+    """
     above, below = np.asarray(parts, dtype=float), np.asarray(wholes, dtype=float)
-    if not below.sum():
+    if below.sum() <= 0:
         return None
     drawn = np.random.default_rng(seed).integers(0, len(above), (RESAMPLES, len(above)))
     sums = below[drawn].sum(axis=1)

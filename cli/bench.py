@@ -15,13 +15,14 @@ from rich.console import Console
 from benchmark.bench import Bench, Measured, run_bench
 from benchmark.cluster import Cluster, ClusterError
 from benchmark.conditions import CONDITIONS, Condition, ConditionError
+from benchmark.data_sets import in_words
 from benchmark.markdown import write_tables
 from benchmark.plan import PlanError
 from benchmark.processes import leave
 from benchmark.provenance import code_digest, commit, cores
 from benchmark.readings import readings_table
 from benchmark.runner import Search
-from benchmark.sampling import Choice
+from benchmark.sampling import Choice, check_dates
 from benchmark.table import described
 from benchmark.task import TaskError, TaskSource
 from cli.bench_progress import Bar, BenchProgress, Lines
@@ -29,6 +30,7 @@ from cli.exits import EXPECTED, Exit, UsageError, exit_code, one_line, wants_tra
 from cli.printable import printable
 from graphs.configuration import load_settings
 from graphs.factory import open_box, open_model
+from graphs.policies import POLICIES
 from inference.base import Model
 from nodes.settings import Settings
 from sandbox.base import Sandbox
@@ -73,13 +75,13 @@ def run_bench_command(options: BenchOptions, openers: Openers = Openers()) -> in
     except REFUSED as error:
         if wants_tracebacks():
             raise
-        return _fail(one_line(error), exit_code(error))
+        return fail(one_line(error), exit_code(error))
     except BrokenProcessPool:
-        return _fail(
+        return fail(
             "a process was ended from outside, perhaps for lack of memory; the same command goes on", Exit.MODEL
         )
     except KeyboardInterrupt:
-        code = _fail("stopped; the same command goes on from here", Exit.INTERRUPTED)
+        code = fail("stopped; the same command goes on from here", Exit.INTERRUPTED)
     return leave(code)
 
 
@@ -98,7 +100,7 @@ def report(bench: Bench, measured: Measured) -> str:
     drawn = f", sample {choice.sample} with seed {choice.sample_seed}" if choice.sample else ""
     shard = f", shard {choice.shard}" if choice.shard != "1/1" else ""
     head = [
-        f"- tasks: {len(measured.sheets)} of {source.data_set} {source.release}".rstrip() + window + drawn + shard,
+        f"- tasks: {len(measured.sheets)} of {in_words(source)}" + window + drawn + shard,
         f"- model: {measured.searcher.model} ({measured.searcher.selection.model})",
         f"- code: commit {commit()}, search {measured.searcher.selection.code}",
         f"- settings: {described(bench.search.settings)}",
@@ -122,7 +124,9 @@ def _bench(options: BenchOptions, openers: Openers) -> Bench:
         raise UsageError(f"--jobs must be at least 1, not {options.jobs}")
     settings = _shared(settings, options)
     is_family = options.data_set == "embedded"
-    choice = options.choice
+    choice, conditions = options.choice, _conditions(options.policies)
+    check_dates(choice)
+    _check_k(options.k, conditions)
     if is_family:
         # The family is drawn, not read: a sample of n tasks is the n tasks of that seed.
         choice = replace(choice, sample=0)
@@ -137,7 +141,7 @@ def _bench(options: BenchOptions, openers: Openers) -> Bench:
     shard = "" if choice.shard == "1/1" else f"-shard-{choice.shard.replace('/', '-of-')}"
     search = Search(
         runs=options.runs or f"runs/{stem}{shard}.sqlite",
-        conditions=_conditions(options.policies),
+        conditions=conditions,
         settings=replace(settings, approve=False),
         code=code_digest(),
         open_model=openers.model,
@@ -166,11 +170,19 @@ def _conditions(policies: Sequence[str]) -> tuple[Condition, ...]:
     return tuple(condition for name, condition in CONDITIONS.items() if name in policies)
 
 
+def _check_k(k: int, conditions: Sequence[Condition]) -> None:
+    """Refuse a number of programs that no condition would take."""
+    fixed = [c.name for c in conditions if not c.spends_like and (c.k or POLICIES[c.policy].k)]
+    if k and len(fixed) == len(conditions):
+        raise UsageError(f"--k changes nothing in {', '.join(fixed)}, of a fixed number of programs: leave it out")
+
+
 def _progress(options: BenchOptions) -> BenchProgress:
     console = Console(stderr=True, highlight=False)
     return Bar(console, options.data_set) if console.is_terminal else Lines(console)
 
 
-def _fail(message: str, code: Exit) -> int:
+def fail(message: str, code: Exit) -> int:
+    """Say in one line what is wrong; return the exit code."""
     print(f"atlas: {printable(message)}", file=sys.stderr)
     return int(code)

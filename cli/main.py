@@ -258,7 +258,7 @@ def doctor() -> None:
 @app.command(epilog=_REPORT_EXAMPLES)
 def report(
     runs: Annotated[
-        list[str] | None, typer.Argument(metavar="RUN...", help="Files of runs, as a benchmark wrote them.")
+        list[str] | None, typer.Argument(metavar="RUN...", help="Files of runs; shards of one run count as one.")
     ] = None,
     import_atlas: Annotated[
         Path | None, typer.Option(metavar="CSV", help="Report the public ATLAS's outcomes by task instead.")

@@ -32,7 +32,7 @@ class Measuring:
     data_set: Annotated[str, typer.Argument(metavar="SET|FOLDER", help=f"What to run: {_SETS}")]
     k: Annotated[int, typer.Option("--k", min=0, help="Programs per widening; 0: the setting's.")] = 0
     data: Annotated[str, typer.Option("--data", metavar="PATH", help="Your copy of the files; else downloaded.")] = ""
-    release: Annotated[str, typer.Option("--release", help="LiveCodeBench: v1 to v6.")] = ""
+    release: Annotated[str, typer.Option("--release", help="LiveCodeBench: v1 to v6; else v5.")] = ""
     since: Annotated[str, typer.Option("--from", metavar="DATE", help="First day of publication, 2024-08-01.")] = ""
     until: Annotated[str, typer.Option("--to", metavar="DATE", help="Last day of publication.")] = ""
     limit: Annotated[int, typer.Option("--limit", min=0, help="Only the first N tasks; 0: all.")] = 0
@@ -131,9 +131,13 @@ def ablate(
 def _measure(policies: tuple[str, ...], asked: Measuring) -> None:
     from benchmark.cluster import Cluster
     from benchmark.sampling import Choice
-    from cli.bench import BenchOptions, run_bench_command
+    from cli.bench import BenchOptions, fail, run_bench_command
+    from cli.exits import Exit
 
     workers = Cluster(address=asked.ray_address, worker_cpus=asked.worker_cpus, worker_gpus=asked.worker_gpus)
+    if asked.engine != "ray" and workers != Cluster():
+        said = "--ray-address, --worker-cpus and --worker-gpus are of --engine ray: add that, or leave them out"
+        raise typer.Exit(fail(said, Exit.USAGE))
     options = BenchOptions(
         data_set=asked.data_set,
         policies=policies,

@@ -78,17 +78,16 @@ def _check(options: ReportOptions) -> None:
 
 
 def _reported(options: ReportOptions, settings: Settings) -> Mapping[str, str]:
-    from benchmark.energy import estimated
-    from benchmark.provenance import cores
     from benchmark.report.assembly import Terms, make_report
+    from benchmark.report.shards import united
     from benchmark.report.stored import load_seeds
     from benchmark.report.writing import as_csv, as_html, as_markdown, tasks_as_csv
     from benchmark.spending import Price, api_prices
 
     price = Price(per_kwh=settings.price_per_kwh, apis=api_prices(settings.api_prices))
     lens = open_weights(options.lens) if options.lens else None
-    terms = Terms(price=price, power=estimated(settings.watts, cores()), traces=options.traces, lens=lens)
-    measured = [one for file in dict.fromkeys(options.runs) for one in load_seeds(file)]
+    terms = Terms(price=price, watts=settings.watts, traces=options.traces, lens=lens)
+    measured = united([one for file in dict.fromkeys(options.runs) for one in load_seeds(file)])
     _say(f"computing on {sum(len(one.sheets) for one in measured)} tasks")
     report = make_report(measured, terms)
     _say("writing")

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
+from benchmark.energy import estimated
 from benchmark.lens import fit
 from benchmark.measurement import Power
 from benchmark.measures import Graded
-from benchmark.provenance import commit
+from benchmark.provenance import commit, cores
 from benchmark.report.choosing import choosing
 from benchmark.report.confidence import confidence
 from benchmark.report.costs import accuracy_and_tokens, boxes, cost
@@ -17,7 +18,7 @@ from benchmark.report.counting import counting
 from benchmark.report.document import Document, Section
 from benchmark.report.lens_section import condition_of, judged_on, lens_section
 from benchmark.report.numbers import by_tag, differences, four_numbers, verified
-from benchmark.report.seeds import all_seeds, groups_of_seeds
+from benchmark.report.seeds import Seeds, all_seeds, groups_of_seeds
 from benchmark.report.sets import SetBook
 from benchmark.report.stored import Measured
 from benchmark.report.traces import TaskTrace, task_trace
@@ -34,8 +35,8 @@ class Terms:
     """What a reader may choose."""
 
     price: Price
-    power: Power
-    """For measurements that metered none."""
+    watts: float = 0.0
+    """For measurements that metered nothing; 0: guessed by the cores of the machine that searched."""
     traces: int = 300
     """Most tasks with a full trace."""
     lens: LearnedLens | None = None
@@ -54,28 +55,33 @@ class Report:
 
 def make_report(measured: Sequence[Measured], terms: Terms) -> Report:
     """Return the report on some measurements, each with sections of its own."""
-    sections = [all_seeds(group, f"seeds-{i}") for i, group in enumerate(groups_of_seeds(measured), start=1)]
-    books = []
-    for index, one in enumerate(measured, start=1):
-        book = SetBook(f"m{index}", [sheet.name for sheet in one.sheets])
+    books = [SetBook(f"m{i}", [sheet.name for sheet in one.sheets]) for i, one in enumerate(measured, start=1)]
+    seeds = _seeds(measured, books)
+    sections = [all_seeds(group) for group in seeds]
+    for one, book in zip(measured, books, strict=True):
         prefix = f"{one.name}: " if len(measured) > 1 else ""
         sections += [_named(section, prefix) for section in _sections(one, book, terms)]
-        books.append(book)
     traces = _traces(measured, books, terms.traces)
     document = Document(
         title=f"ATLAS: {', '.join(dict.fromkeys(m.measurement.data if m.measurement else m.name for m in measured))}",
         facts=(*_facts(measured), *_made(measured, len(traces))),
         warnings=_warnings(measured),
         sections=tuple(section for section in sections if section.tables or section.figures),
-        sets=tuple(one for book in books for one in book.sets),
+        sets=tuple(one for book in (*books, *(group.together for group in seeds)) for one in book.sets),
         task_names=_task_names(measured, books),
     )
     return Report(document=document, traces=traces, results={one.name: one.results for one in measured})
 
 
+def _seeds(measured: Sequence[Measured], books: Sequence[SetBook]) -> list[Seeds]:
+    """Return the groups that differ in nothing but the seed, each with its books."""
+    of = {id(one): book for one, book in zip(measured, books, strict=True)}
+    groups = enumerate(groups_of_seeds(measured), start=1)
+    return [Seeds.of(group, [of[id(one)] for one in group], f"seeds-{i}") for i, group in groups]
+
+
 def _sections(one: Measured, book: SetBook, terms: Terms) -> list[Section]:
     jobs = one.measurement.jobs if one.measurement else 1
-    power = (one.measurement.power if one.measurement else None) or terms.power
     return [
         four_numbers(one.results, book),
         differences(one.results, book),
@@ -87,8 +93,18 @@ def _sections(one: Measured, book: SetBook, terms: Terms) -> list[Section]:
         *_lens(one, book, terms.lens),
         accuracy_and_tokens(one.results, book),
         boxes(one.results, book),
-        cost(one.results, book, power, jobs, terms.price),
+        cost(one.results, book, _power(one, terms.watts), jobs, terms.price),
     ]
+
+
+def _power(one: Measured, watts: float) -> Power:
+    """Return what was metered, else an estimate for the machine that searched, as far as it is known."""
+    if one.measurement is None:
+        guess = estimated(watts, cores())
+        return (
+            guess if watts else replace(guess, source=f"{guess.source}; the cores are those of the reporting machine")
+        )
+    return one.measurement.power or estimated(watts, one.measurement.cores)
 
 
 def _lens(one: Measured, book: SetBook, lens: LearnedLens | None) -> list[Section]:

@@ -24,7 +24,7 @@ def choosing(
     count = len(tables) // 2 * len(KS) * (len(selectors) + 2)
     text = (
         f"Decided again from stored outcomes, without the model: {count} combinations of selector and k. "
-        "The first k programs count, in the order in which they were written."
+        "The first k samples count, in the order in which they were drawn; one without code is none to choose."
     )
     return Section(title="Selectors", anchor=f"{book.prefix}-selectors", text=text, tables=tuple(tables))
 

@@ -36,8 +36,11 @@ def four_numbers(results: Results, book: SetBook) -> Section:
         "whether any of the k programs was right. Efficiency is (selected - single) / (oracle - single). Brackets: "
         "95 %, Wilson for shares, bootstrap over tasks for efficiency. Tokens and seconds are means per task."
     )
+    pass_at_k = _pass_at_k(results)
+    if not pass_at_k:
+        note += " Unbiased pass@k is not here: it needs `samples` among the policies."
     tables = [table("Per condition", head, rows, note)]
-    return Section(title="Four numbers", anchor=f"{book.prefix}-numbers", tables=(*tables, *_pass_at_k(results)))
+    return Section(title="Four numbers", anchor=f"{book.prefix}-numbers", tables=(*tables, *pass_at_k))
 
 
 def _four(name: str, results: Results, book: SetBook) -> list[Cell]:

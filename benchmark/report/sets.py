@@ -22,6 +22,13 @@ class SetBook:
         self.anchors: Mapping[str, str] = {name: f"{prefix}-task-{i}" for i, name in enumerate(names)}
         self._sets: dict[str, TaskSet] = {}
 
+    @classmethod
+    def joining(cls, prefix: str, books: Mapping[str, SetBook]) -> SetBook:
+        """Return a book over the tasks of several; the task `a` of the book `x` is named `x: a` in it."""
+        joined = cls(prefix, ())
+        joined.anchors = {f"{of}: {name}": a for of, book in books.items() for name, a in book.anchors.items()}
+        return joined
+
     def add(self, title: str, names: Iterable[str]) -> str:
         """Return the name of a set of tasks; an empty text of no tasks, so that nothing links to nothing."""
         tasks = tuple(self.anchors[name] for name in names)

@@ -44,6 +44,8 @@ class Measured:
     measurement: Measurement | None = None
     is_one_of_seeds: bool = False
     """Whether its file holds the same measurement under other seeds, too."""
+    label: str = ""
+    """In place of the file's name, where several files were put together."""
 
     @property
     def seed(self) -> int:
@@ -58,7 +60,7 @@ class Measured:
     @property
     def name(self) -> str:
         """A short name for headings: the file's, with the seed where there are several."""
-        return Path(self.file).stem + (f" seed {self.seed}" if self.is_one_of_seeds else "")
+        return (self.label or Path(self.file).stem) + (f" seed {self.seed}" if self.is_one_of_seeds else "")
 
 
 def load_measured(file: str) -> Measured:
@@ -161,8 +163,10 @@ def _largest(database: Store, path: Path) -> Selection:
 def _tasks(database: Store, verdicts: Path, selection: Selection) -> tuple[MeasuredTask, ...]:
     query = "SELECT DISTINCT task FROM runs WHERE model = ? AND code = ?"
     keys = [key for (key,) in database.rows(query, (selection.model, selection.code))]
+    # Of a task that was judged in several ways, the one that judged most of its programs.
+    by_size = "SELECT task FROM verdicts GROUP BY task ORDER BY count(*), task"
     with closing(Database(verdicts, "")) as book:
-        graded = {name.rpartition("#")[0]: name for (name,) in book.rows("SELECT DISTINCT task FROM verdicts")}
+        graded = {name.rpartition("#")[0]: name for (name,) in book.rows(by_size)}
     return tuple(
         MeasuredTask(name=key.rpartition("@")[0], key=key, verdicts=graded[key]) for key in keys if key in graded
     )

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from benchmark import plain_sets
-from benchmark.data_sets import lcb_files
+from benchmark.data_sets import in_words, lcb_files, open_data_set
 from benchmark.folder import load_folder
 from benchmark.gpqa import load_gpqa
 from benchmark.judges import judge_of
@@ -59,6 +59,23 @@ def test_a_release_needs_all_of_its_files(tmp_path):
     assert lcb_files(str(tmp_path), "v1") == (tmp_path / "test.jsonl",)
     with pytest.raises(TaskError, match="no release v9"):
         lcb_files(str(tmp_path), "v9")
+
+
+def test_a_single_file_is_never_a_release_and_a_folder_without_one_is_the_default(tmp_path):
+    path = write_lines(tmp_path / "test.jsonl", [lcb_row()])
+    with pytest.raises(TaskError, match="a release is several files; give their folder, or leave --release out"):
+        lcb_files(str(path), "v5")
+    assert lcb_files(str(path), "") == (path,)
+    assert in_words(TaskSource(data_set="lcb", data=str(path))) == "lcb rows of test.jsonl"
+    with pytest.raises(TaskError, match="release v5 lacks test2"):
+        lcb_files(str(tmp_path), "")
+    assert in_words(TaskSource(data_set="lcb", data=str(tmp_path))) == "lcb v5"
+    assert in_words(TaskSource(data_set="lcb", data=str(tmp_path), release="v2")) == "lcb v2"
+
+
+def test_a_release_of_another_data_set_is_refused():
+    with pytest.raises(TaskError, match="--release is for lcb, not for embedded: leave it out"):
+        open_data_set(TaskSource(data_set="embedded", n=1, release="v5"))
 
 
 @pytest.mark.parametrize(

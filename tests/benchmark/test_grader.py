@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from benchmark.grader import NO_PROGRAM, GradeBook, Verdict, grade, grade_all, sheets_of, true_outputs
+from benchmark.grader import NO_PROGRAM, GradeBook, GradingDesk, Verdict, grade, grade_all, sheets_of, true_outputs
+from benchmark.measurement import data_hash
 from benchmark.processes import spawned
 from benchmark.runs import RunBook
 from benchmark.task import HiddenTest, TaskError, TaskSource
@@ -104,6 +105,37 @@ def test_a_program_that_timed_out_is_graded_once_more_alone(tmp_path):
         assert book.verdicts(key) == {code: hasty}
         grade_all(grading, ["twice-1"], 1, lambda done, whole: None)
         assert book.verdicts(key)[code] == Verdict(right=False, status="wrong_answer", alone=True)
+
+
+@pytest.mark.bubblewrap
+def test_stale_verdicts_are_not_taken_over_and_older_ones_stay(tmp_path, monkeypatch):
+    task = a_task(1)
+    search, searcher, grading, keys = searched_and_graded(tmp_path, [task], ("baseline",))
+    key = keys[task.name]
+    (program,) = graded_under(grading, key)
+    stale = {program_of(search, searcher): Verdict(right=False, status="memory")}
+    with closing(GradeBook(grading.verdicts)) as book:
+        book.keep(key, stale, {})
+    same = GradingDesk(grading)
+    more = GradingDesk(replace(grading, settings=replace(grading.settings, test_memory_mb=700)))
+    monkeypatch.setattr("benchmark.grader.grader_digest", lambda: "mended")
+    mended = GradingDesk(grading)
+    try:
+        kept, *anew = (desk.grade_new(task.name).key for desk in (same, more, mended))
+    finally:
+        for desk in (same, more, mended):
+            desk.close()
+    assert kept == key
+    assert len({key, *anew}) == 3
+    assert graded_under(grading, key)[program].status == "memory"
+    assert [graded_under(grading, one)[program].status for one in anew] == ["wrong_answer"] * 2
+    assert data_hash([key]) == data_hash(anew[:1]) == data_hash([task.key])
+
+
+def graded_under(grading, key):
+    """Return the stored verdicts of a key."""
+    with closing(GradeBook(grading.verdicts)) as book:
+        return book.verdicts(key)
 
 
 def program_of(search, searcher):

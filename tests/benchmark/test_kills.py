@@ -3,11 +3,55 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from contextlib import closing
 
 import pytest
 
 from benchmark.kills import Trial, kill_at_random, left_alone, report, results
+
+
+class Told(Trial):
+    """A run that says how far it is, goes on for some seconds and ends."""
+
+    done = 0
+    seconds = 60
+
+    def command(self):
+        """Return the command of a process that only tells."""
+        told = "".join(f"{i}\n" for i in range(self.done + 1))
+        code = f"import sys, time; sys.stdout.write({told!r}); sys.stdout.flush(); time.sleep({self.seconds})"
+        return [sys.executable, "-c", code]
+
+
+class Ended(Told):
+    """It ends by itself, with work left."""
+
+    done = 1
+    seconds = 0
+
+
+class Finished(Told):
+    """It lives, with nothing left to search."""
+
+    done = 4
+
+
+class Working(Told):
+    """It has one task left."""
+
+    done = 3
+
+
+@pytest.mark.parametrize(("kind", "done", "missed"), [(Ended, 1, True), (Finished, 4, True), (Working, 3, False)])
+def test_a_kill_counts_only_while_the_run_lives_and_has_work_left(tmp_path, kind, done, missed):
+    trial = kind(folder=tmp_path, model="scripted", tasks=4, policies=("baseline",), k=2)
+    (kill,) = kill_at_random(trial, 1, seed=1)
+    assert (kill.done, kill.missed) == (done, missed)
+    text = report(trial, [kill], [], [])
+    assert ("killed 0 times" in text) is missed
+    assert ("1 more came when nothing was left to do" in text) is missed
+    assert (f"since the start: {done} (" in text) is not missed
 
 
 def a_trial(folder, model, tasks):
@@ -27,6 +71,8 @@ def test_killed_at_random_moments_the_results_are_equal_byte_for_byte(tmp_path, 
     killed, whole = a_trial(tmp_path / "killed", model, tasks), a_trial(tmp_path / "whole", model, tasks)
     moments = kill_at_random(killed, kills, seed=1)
     assert len(moments) == kills
+    assert not moments[0].missed
+    assert all(moment.done < tasks for moment in moments if not moment.missed)
     left_alone(killed)
     left_alone(whole)
     lines = results(whole.runs)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from benchmark.grader import Verdict
 from benchmark.markdown import percent, points, write_tables
-from benchmark.measures import Graded, difference, row, self_test_precision, unbiased
+from benchmark.measures import Graded, difference, row, self_test_precision, single_shot, unbiased
 from benchmark.pool import Spent
 from benchmark.runs import Run
 from benchmark.statistics import Estimate
@@ -80,6 +82,15 @@ def test_a_difference_counts_the_tasks_that_only_one_side_solves():
 def test_a_sample_without_code_counts_as_a_wrong_one():
     made = unbiased([graded(a_run(["right", "wrong"]))], k=1, drawn=8)
     assert made.value == pytest.approx(1 / 8)
+
+
+def test_a_first_sample_without_code_is_a_wrong_single_shot():
+    whole = graded(a_run(["right", "wrong"]))
+    state = whole.run.state
+    without_first = replace(state, candidates=tuple(replace(c, index=c.index + 1) for c in state.candidates))
+    cut = replace(whole, run=replace(whole.run, state=without_first))
+    assert single_shot({"phase1": [whole, cut]}, "phase1") == [True, False]
+    assert single_shot({"phase1": [cut], "baseline": [whole]}, "phase1") == [True]
 
 
 def test_a_program_that_was_never_graded_is_an_error():

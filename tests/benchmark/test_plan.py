@@ -60,6 +60,18 @@ def test_a_difference_is_refused_by_name(tmp_path, database, changes, difference
     assert load_plan(database, "run") == a_plan(tmp_path)
 
 
+def test_a_single_file_of_rows_is_not_planned_as_a_release(tmp_path):
+    rows = tmp_path / "test.jsonl"
+    rows.write_text("{}")
+
+    def release(**source):
+        search = a_search(tmp_path, ("baseline",))
+        return plan_of(TaskSource(data_set="lcb", **source), Choice(), [], search, searcher(search))["release"]
+
+    assert release(data=str(rows)) == "rows of test.jsonl"
+    assert release(data=str(tmp_path)) == release(release="v5") == "v5"
+
+
 def test_the_same_plan_goes_on_whatever_machine_it_is_for(tmp_path, database):
     check_plan(database, "run", a_plan(tmp_path), "runs.sqlite")
     elsewhere = replace(SETTINGS, threads=9, sandbox_workers=4, gpu_layers=0, log_file="x.jsonl")

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from benchmark import provenance
-from benchmark.provenance import ROOT, code_digest, commit, cores
+from benchmark.provenance import ROOT, code_digest, commit, cores, grader_digest
 
 
 @pytest.fixture
@@ -39,6 +39,26 @@ def test_a_change_elsewhere_does_not(copy, name):
     (copy / name).parent.mkdir(exist_ok=True)
     (copy / name).write_text("# changed")
     assert code_digest() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("benchmark/grader.py", True),
+        ("benchmark/lcb_judge.py", True),
+        ("benchmark/evalplus_compare.py", True),
+        ("benchmark/inside_batch.py", True),
+        ("benchmark/script_judge.py", True),
+        ("sandbox/compare.py", True),
+        ("benchmark/measures.py", False),
+        ("nodes/lens.py", False),
+    ],
+)
+def test_a_change_in_what_judges_and_no_other_changes_the_name_of_the_grader(copy, name, changes):
+    before = grader_digest()
+    with (copy / name).open("a") as file:
+        file.write("# changed")
+    assert (grader_digest() != before) is changes
 
 
 def test_outside_a_repository_the_commit_is_unknown(copy):

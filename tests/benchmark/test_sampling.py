@@ -55,6 +55,19 @@ def test_a_window_of_dates_includes_both_ends_and_leaves_out_tasks_without_a_dat
     assert len(choose(every, Choice(limit=5))) == 5
 
 
+@pytest.mark.parametrize("text", ["2024-8-1", "01.08.2024", "2024-02-30", "20240801", "2024", "soon"])
+@pytest.mark.parametrize("end", ["since", "until"])
+def test_what_is_no_date_is_refused(text, end):
+    with pytest.raises(TaskError, match=f"{text} is no date: write 2024-08-01"):
+        choose(sheets(a=12), Choice(**{end: text}))
+
+
+def test_dates_asked_of_a_set_without_any_are_refused():
+    undated = [Sheet(name="undated", problem=Problem(statement="x"))]
+    with pytest.raises(TaskError, match="this set has no dates"):
+        choose(undated, Choice(since="2024-08-01"))
+
+
 @pytest.mark.parametrize("text", ["", "1", "0/2", "3/2", "a/b", "-1/2", "1/0"])
 def test_what_is_no_shard_is_refused(text):
     with pytest.raises(TaskError, match="is no shard"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from benchmark.selectors import KS, RULE, SELECTORS, gain, is_mixed, kept, reevaluate
@@ -38,6 +40,16 @@ def test_confirmed_tests_come_first_where_the_search_chooses():
 def test_only_the_first_programs_count():
     graded = a_run(["close", "good", "also good"])
     assert [chosen(graded, RULE, k) for k in (1, 2, 3)] == ["close", "close", "good"]
+
+
+def test_a_sample_without_code_takes_its_place_among_the_first():
+    graded = a_run(["bad", "close", "good"])
+    state = graded.run.state
+    later = [replace(c, index=c.index + (c.index > 0)) for c in state.candidates]  # the second reply held no code
+    object.__setattr__(state, "candidates", tuple(later))
+    assert [[c.code for c in kept(graded, k).candidates] for k in (1, 2, 3)] == [["bad"], ["bad"], ["bad", "close"]]
+    assert [c.code for c in kept(graded).candidates] == ["bad", "close", "good"]
+    assert [is_mixed(graded, k) for k in (3, 4)] == [False, True]
 
 
 def test_random_is_an_expectation_and_oracle_a_ceiling():

@@ -83,3 +83,13 @@ def test_bootstrap_ratio_weighs_tasks_by_their_count():
     ratio = bootstrap_ratio([1.0, 0.0], [1.0, 3.0])
     assert ratio.value == 0.25
     assert (ratio.low, ratio.high) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("wholes", [[-1.0, -1.0, -1.0], [1.0, -1.0, -1.0], [1.0, -1.0, 0.0]])
+def test_a_ratio_to_nothing_or_less_is_no_number(wholes):
+    assert bootstrap_ratio([1.0, 0.0, 0.0], wholes) is None
+
+
+def test_resamples_with_nothing_below_are_left_out_of_the_interval():
+    ratio = bootstrap_ratio([1.0, 0.0], [1.0, 0.0])
+    assert (ratio.value, ratio.low, ratio.high) == (1.0, 1.0, 1.0)

@@ -66,6 +66,8 @@ def test_a_folder_is_ablated_to_a_table_and_other_settings_are_refused(tmp_path,
         ({"policies": ("resample",)}, "resample spends like adaptive: name that one before it"),
         ({"data_set": "nowhere"}, "nowhere is neither a data set nor a folder"),
         ({"data_set": "embedded", "choice": Choice(limit=2, shard="3/2")}, "3/2 is no shard"),
+        ({"choice": Choice(since="2024-8-1")}, "2024-8-1 is no date: write 2024-08-01"),
+        ({"policies": ("samples", "baseline")}, "--k changes nothing in baseline, samples, of a fixed number"),
         ({"jobs": 0}, "--jobs must be at least 1"),
     ],
 )
@@ -75,6 +77,16 @@ def test_what_cannot_be_run_is_refused_in_one_line(tmp_path, capsys, monkeypatch
     message = capsys.readouterr().err
     assert complaint in message
     assert message.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "given", [["--ray-address", "auto"], ["--worker-cpus", "2"], ["--worker-gpus", "0.5"]], ids=lambda given: given[0]
+)
+def test_what_is_meant_for_ray_is_refused_elsewhere_in_one_line(given):
+    done = CliRunner().invoke(app, ["bench", "nowhere", *given])
+    assert done.exit_code == 2
+    assert "--worker-gpus are of --engine ray: add that, or leave them out" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_progress_says_what_is_done_passed_spent_and_left():

@@ -10,7 +10,6 @@ from html.parser import HTMLParser
 
 import pytest
 
-from benchmark.measurement import Power
 from benchmark.report.assembly import Terms, make_report
 from benchmark.report.document import points, table, word
 from benchmark.report.stored import ReportError
@@ -25,8 +24,23 @@ from tests.benchmark.report.conftest import HOSTILE
 pytestmark = pytest.mark.bubblewrap
 TERMS = Terms(
     price=Price(per_kwh=0.3, apis=(ApiPrice(name="a remote model", prompt=1.0, generated=10.0),)),
-    power=Power(watts=20.0, source="an estimate"),
+    watts=20.0,
 )
+
+
+def test_energy_is_estimated_for_the_machine_that_searched(measured):
+    elsewhere = replace(measured, measurement=replace(measured.measurement, cores=64, power=None))
+    told = as_markdown(make_report([elsewhere], replace(TERMS, watts=0.0)).document)
+    assert "640 W for 1 processes: an estimate: 64 cores at 10 W, nothing was metered." in told
+    unknown = as_markdown(make_report([replace(measured, measurement=None)], replace(TERMS, watts=0.0)).document)
+    assert "; the cores are those of the reporting machine" in unknown
+
+
+def test_what_unbiased_pass_at_k_needs_is_said_where_it_is_missing(measured):
+    needed = "needs `samples` among the policies"
+    assert needed not in as_markdown(make_report([measured], TERMS).document)
+    without = {name: graded for name, graded in measured.results.items() if name != "samples"}
+    assert needed in as_markdown(make_report([replace(measured, results=without)], TERMS).document)
 
 
 class Page(HTMLParser):

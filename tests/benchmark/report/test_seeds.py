@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from benchmark.energy import estimated
 from benchmark.planted import a_task, write_tasks
 from benchmark.report.assembly import Terms, make_report
 from benchmark.report.seeds import groups_of_seeds
@@ -18,7 +17,7 @@ from tests.benchmark.planted import a_search
 
 pytestmark = pytest.mark.bubblewrap
 
-TERMS = Terms(price=Price(per_kwh=0.3), power=estimated(0.0, 2), traces=4)
+TERMS = Terms(price=Price(per_kwh=0.3), traces=4)
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +47,31 @@ def test_the_report_gives_all_seeds_together_and_each_beside_them(file):
     assert "| condition | selected pass@1, % | seed 0 | seed 1 |" in text
     assert [trace.name for trace in report.traces] == [f"runs seed {s}: twice-{i}" for s in (1, 0) for i in (0, 1)]
     assert 'href="#seeds-1"' in as_html(report.document, report.traces)
+
+
+def test_numbers_of_all_seeds_lead_to_their_tasks(file):
+    measured = load_seeds(file)
+    document = make_report(measured, TERMS).document
+    numbers, differences = document.sections[0].tables
+    sets = {one.name: one for one in document.sets}
+    right = sum(g.right for one in measured for g in one.results["phase1"])
+    row = next(cells for cells in numbers.rows if cells[0].text == "phase1")
+    assert right > 0
+    assert len(sets[row[1].tasks].tasks) == right
+    assert {document.task_names[task].partition(":")[0] for task in sets[row[1].tasks].tasks} <= {
+        "runs seed 0",
+        "runs seed 1",
+    }
+    for one, cell in zip(sorted(measured, key=lambda one: one.seed), row[2:4], strict=True):
+        assert len(sets[cell.tasks].tasks) == sum(g.right for g in one.results["phase1"])
+    unlike = sum(
+        a.right != b.right
+        for one in measured
+        for a, b in zip(one.results["phase1"], one.results["baseline"], strict=True)
+    )
+    assert len(sets[differences.rows[0][1].tasks].tasks if unlike else ()) == unlike
+    html = as_html(document, ())
+    assert all(f'id="{name}"' in html for name in sets)
 
 
 def test_one_seed_alone_is_no_group(file):
