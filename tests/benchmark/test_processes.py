@@ -25,6 +25,7 @@ if __name__ == "__main__":
 """
 
 STOPPED = """
+import signal
 from benchmark.processes import interruptible, leave
 from tests.benchmark.test_processes import wait
 def work():
@@ -36,6 +37,7 @@ def work():
     except KeyboardInterrupt:
         pass
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where CI runs in the background
     work()
     leave(130)
 """
