@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS executions (
     key TEXT PRIMARY KEY, input TEXT NOT NULL, execution TEXT NOT NULL, seconds REAL NOT NULL) WITHOUT ROWID;
 """
 _KEPT_STOPS = ("end", "stop_text", "length")
-_LATER_FIELDS = ("prompt", "suffix")
+_LATER_FIELDS = ("prompt", "suffix", "confidence")
 """Fields of a request that came after the first pools: left out where they are empty, so that those pools stay good."""
 _PLACES = 500
 """Names looked up in one query; SQLite allows a thousand."""
@@ -307,8 +307,8 @@ class RecordedSandbox:
 
 
 def _decisive(request: Request) -> dict[str, Any]:
-    """Return what decides a text; how many tokens are drafted at a time decides only how fast it comes."""
-    fields = asdict(replace(request, lookup=0))
+    """Return what decides a text. Drafts decide how fast it comes, and only programs are asked how sure they are."""
+    fields = asdict(replace(request, lookup=0, confidence=False))
     return {name: value for name, value in fields.items() if value or name not in _LATER_FIELDS}
 
 

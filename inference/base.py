@@ -71,8 +71,10 @@ class Request:
     lookup: int = 0
     """Most tokens that are drafted at a time by looking in the prompt, for answers that copy from it; 0 is off. The
     engine drafts fewer, or none, where rows cost more than that brings, and none where it decodes alone."""
+    confidence: bool = False
+    """Ask for `Completion.confidence`, which costs a pass over each row."""
     signals: bool = False
-    """Ask for `Completion.log_probability` and `entropy`, which cost a pass over each row."""
+    """Ask for `Completion.log_probability` and `entropy`, which cost another."""
     hidden: bool = False
     """Ask for `Completion.hidden`."""
     prompt: str = ""
@@ -96,7 +98,7 @@ class Completion:
     stop: Stop = "end"
     confidence: float | None = None
     """Self-certainty of the answer in nats: the mean of the lowest tenth of its windows (ReASC, arXiv 2601.02970);
-    None when the back end gives no log-probabilities, which must never be read as confident."""
+    None unless `Request.confidence` asked for it and the back end gives it, which must never be read as confident."""
     seconds: float = 0.0
     """The model's time for this text without waiting for a turn; steps that serve several texts are split by their
     tokens, so that the seconds of all texts add up to the time that the model was busy."""

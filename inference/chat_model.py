@@ -241,6 +241,7 @@ class ChatAtlas(BaseChatModel):
             stop=tuple(stop or self.stop or ()),
             json_schema=schema,
             grammar=grammar,
+            confidence=True,
             **values,
         )
         offered = bool(tools) and choice != "none"

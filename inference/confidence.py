@@ -25,9 +25,9 @@ LOWEST_SHARE = 0.1
 class Signals:
     """What is noted of the rows an answer was drawn from."""
 
-    def __init__(self, *, detailed: bool = False) -> None:
-        """Start with no tokens; `detailed` adds log-probability and entropy."""
-        self._certainty = SelfCertainty()
+    def __init__(self, *, confidence: bool = True, detailed: bool = False) -> None:
+        """Start with no tokens; `detailed` asks for log-probability and entropy."""
+        self._certainty = SelfCertainty() if confidence else None
         self._detailed = detailed
         self._log_probability = 0.0
         self._entropy = 0.0
@@ -37,7 +37,8 @@ class Signals:
 
     def add(self, outputs: Outputs, at: int, token: int, hidden: NDArray[np.float32] | None = None) -> None:
         """Take the row that an answer token was drawn from, and the hidden state, shape (width,), if any."""
-        self._certainty.note(outputs.certainty(at))
+        if self._certainty is not None:
+            self._certainty.note(outputs.certainty(at))
         if self._detailed:
             self._log_probability += outputs.log_probability(at, token)
             self._entropy += outputs.entropy(at)
@@ -48,14 +49,15 @@ class Signals:
 
     def clear(self) -> None:
         """Forget all tokens."""
-        self._certainty.clear()
+        if self._certainty is not None:
+            self._certainty.clear()
         self._log_probability = self._entropy = 0.0
         self._tokens = self._states = 0
         self._hidden = None
 
     def confidence(self) -> float | None:
-        """Return the self-certainty in nats."""
-        return self._certainty.score()
+        """Return the self-certainty in nats, or None when it was not asked for or a row was not finite."""
+        return None if self._certainty is None else self._certainty.score()
 
     def log_probability(self) -> float | None:
         """Return the sum over the tokens in nats, or None when it was not asked for or a row was not finite."""

@@ -91,9 +91,17 @@ class Writer:
     """One completion in the making; a controller of the scheduler."""
 
     def __init__(
-        self, vocabulary: Vocabulary, sampler: Sampler, budget: ThinkingBudget, terms: Terms, signals: Signals
+        self,
+        vocabulary: Vocabulary,
+        sampler: Sampler,
+        budget: ThinkingBudget,
+        terms: Terms,
+        signals: Signals | None = None,
     ) -> None:
-        """Start after the prompt; `terms` bound the answer, `budget` the thinking. Closes sampler and grammar."""
+        """Start after the prompt; `terms` bound the answer, `budget` the thinking. Closes sampler and grammar.
+
+        What a token says is read when somebody asks for the text: a step of many texts is shorter without it.
+        """
         self._vocabulary = vocabulary
         self._sampler = sampler
         self._budget = budget
@@ -101,6 +109,8 @@ class Writer:
         self._signals = signals
         self._thinking = TextTail()
         self._answer = TextTail(terms.stops, skip_newlines=budget.open)
+        self._unread: list[int] = []
+        """Answer tokens that are not in the text yet."""
         self._tokens = 0
 
     @property
@@ -111,6 +121,7 @@ class Writer:
     @property
     def answer(self) -> str:
         """The answer so far; its end may still be cut by a stop text, and white space by a thinking block after it."""
+        self._read()
         may_open = not self._budget.over and self._tokens < _OPENING
         return "" if may_open and self._answer.text.isspace() else self._answer.text
 
@@ -121,16 +132,18 @@ class Writer:
 
     def completion(self, stop: Stop) -> Completion:
         """Return what was written."""
+        self._read()
+        signals = self._signals
         return Completion(
             text=self._answer.text,
             thinking=self._thinking.text.strip(),
             tokens=self._tokens,
             thinking_tokens=self._budget.spent,
             stop=stop,
-            confidence=self._signals.confidence(),
-            log_probability=self._signals.log_probability(),
-            entropy=self._signals.entropy(),
-            hidden=self._signals.hidden(),
+            confidence=signals.confidence() if signals else None,
+            log_probability=signals.log_probability() if signals else None,
+            entropy=signals.entropy() if signals else None,
+            hidden=signals.hidden() if signals else None,
         )
 
     def advance(self, outputs: Outputs, at: int, hidden: Row | None = None) -> tuple[int, ...] | Stop:
@@ -157,21 +170,37 @@ class Writer:
             return "length"
         token = self._sampler.draw(outputs, at)
         if not self._budget.over and self._opens(token):
-            self._signals.clear()
-            self._answer = TextTail(self._terms.stops, skip_newlines=True)
+            self._begin_answer()
             return (token,)
         grammar = self._terms.grammar
         lawful = token if grammar is None else self._lawful(grammar, token, outputs.logits[at])
         if lawful is None or self._vocabulary.ends_text(lawful):
             return "end"
-        self._signals.add(outputs, at, lawful, hidden)
+        if self._signals is not None:
+            self._signals.add(outputs, at, lawful, hidden)
         self._tokens += 1
-        if self._answer.add(self._vocabulary.piece(lawful)):
+        self._unread.append(lawful)
+        if self._terms.stops and self._read():
             return "stop_text"
         return "length" if self._tokens >= most else (lawful,)
 
+    def _read(self) -> bool:
+        """Put the answer's tokens into the text; return True, and cut the text, when a stop text is complete."""
+        unread, self._unread = self._unread, []
+        return any([self._answer.add(self._vocabulary.piece(token)) for token in unread])
+
+    def _begin_answer(self) -> None:
+        """Begin anew: what was written before a block of thinking is no answer."""
+        self._unread = []
+        self._answer = TextTail(self._terms.stops, skip_newlines=True)
+        if self._signals is not None:
+            self._signals.clear()
+
     def _opens(self, token: int) -> bool:
-        return self._tokens < _OPENING and not self._answer.text.strip() and self._budget.opens(token)
+        if self._tokens >= _OPENING:
+            return False
+        self._read()
+        return not self._answer.text.strip() and self._budget.opens(token)
 
     def _lawful(self, grammar: Grammar, token: int, row: Row) -> int | None:
         """Return the token, or another draw where the grammar refuses it; None where the grammar allows nothing."""

@@ -261,13 +261,14 @@ class GgufModel:
 
     def _job(self, prepared: Prepared, grammar: Grammar | None) -> tuple[Job, Writer]:
         request, marks = prepared.request, self._prompts.marks
+        asked = request.confidence or request.signals or request.hidden
         banned = (marks.start,) if marks is not None and prepared.thinking.at_most == 0 else ()
         writer = Writer(
             self._llama,
             self._llama.sampler(_sampling(request, banned)),
             ThinkingBudget(marks, prepared.thinking, opened=prepared.opened),
             Terms(max_tokens=prepared.max_tokens, stops=request.stop, grammar=grammar),
-            Signals(detailed=request.signals),
+            Signals(confidence=request.confidence, detailed=request.signals) if asked else None,
         )
         job = Job(
             prompt=as_tokens(prepared.prompt),

@@ -37,6 +37,7 @@ from inference.outputs import Outputs, Row
 _FLASH_AUTO, _FLASH_OFF = -1, 0
 _NO_SLOT = 1
 _MOST_SEQUENCES = 256
+_MOST_VIEWS = 128
 
 _log: deque[str] = deque(maxlen=20)
 
@@ -71,12 +72,6 @@ def _log_callback(library: Any) -> Any:
             _log.append(line)
 
     return library.llama_log_callback(keep)
-
-
-@cache
-def _floats(size: int) -> Any:
-    """Return an array type; ctypes forgets one that nobody holds, and to make it anew takes longer than to use it."""
-    return ctypes.c_float * size
 
 
 def _last_error() -> str:
@@ -135,6 +130,7 @@ class LlamaContext:
         self._grammars = GrammarShelf(self._lib, self._vocabulary, self._candidates)
         self._pieces: dict[int, bytes] = {}
         self._ends: dict[int, bool] = {}
+        self._views: dict[tuple[int, int], Row] = {}
         self._batch: Batch | None = None
         self._outputs: Outputs | None = None
         self._struct = self._lib.llama_batch()
@@ -286,10 +282,15 @@ class LlamaContext:
         return at - rows
 
     def _view(self, pointer: Any, size: int) -> Row:
+        """Return an array over llama.cpp's memory, which lies where it lay before unless a limit was raised."""
         if not pointer:
             raise ModelError("llama.cpp gives no such row: report this")
-        view: Row = np.frombuffer(_floats(size).from_address(ctypes.addressof(pointer.contents)), np.float32)
-        return view
+        key = ctypes.addressof(pointer.contents), size
+        if key not in self._views:
+            if len(self._views) >= _MOST_VIEWS:
+                self._views.clear()
+            self._views[key] = np.frombuffer((ctypes.c_float * size).from_address(key[0]), np.float32)
+        return self._views[key]
 
     def copy(self, source: int, target: int, length: int) -> None:
         """Make an empty sequence begin with the first `length` tokens of another."""

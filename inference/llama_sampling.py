@@ -20,12 +20,11 @@ from numpy.typing import NDArray
 
 from inference.backend import Sampling
 from inference.base import ModelError, RequestRefusedError
-from inference.outputs import CLOSE, Outputs, Row
+from inference.outputs import Outputs, Row
 
 PENALISED_TOKENS = 64
 _MOST_GRAMMARS = 16
 _RANDOM_SEED = 0xFFFFFFFF
-_LAST_MARGIN = 200.0
 _LEAST_CUT = 2048
 """A chain passes over a smaller vocabulary faster than NumPy cuts it."""
 _CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
@@ -41,15 +40,22 @@ class Candidates:
         self._ids = self._array["id"]
         self._logits = self._array["logit"]
         self._struct = library.llama_token_data_array()
-        self._pointer = ctypes.cast(self._array.ctypes.data, ctypes.POINTER(library.llama_token_data))
+        self._data = ctypes.cast(self._array.ctypes.data, ctypes.POINTER(library.llama_token_data))
+        self._pointer = ctypes.byref(self._struct)
         self._apply = library.llama_sampler_apply
 
-    def apply(self, chain: Any, ids: NDArray[np.int64] | None, logits: Row) -> int:
-        """Run a sampler over tokens and their logits, a whole row when `ids` is None; return the chosen place or -1."""
+    def choose(self, chain: Any, ids: NDArray[np.int64] | None, logits: Row) -> int:
+        """Run a chain that draws over tokens and their logits, a whole row when `ids` is None; return the token."""
+        self.apply(chain, ids, logits)
+        token: int = self._ids[self._struct.selected].item()
+        return token
+
+    def apply(self, chain: Any, ids: NDArray[np.int64] | None, logits: Row) -> None:
+        """Run a sampler over tokens and their logits, a whole row when `ids` is None."""
         size = logits.size
         self._ids[:size] = self._all[:size] if ids is None else ids
         self._logits[:size] = logits
-        return self._run(chain, size)
+        self._run(chain, size)
 
     def spares(self, chain: Any, token: int) -> bool:
         """Say whether a sampler that masks leaves a token."""
@@ -57,15 +63,10 @@ class Candidates:
         self._run(chain, 1)
         return bool(np.isfinite(self._logits[0]))
 
-    def _run(self, chain: Any, size: int) -> int:
+    def _run(self, chain: Any, size: int) -> None:
         struct = self._struct
-        struct.data, struct.size, struct.selected, struct.sorted = self._pointer, size, -1, False
-        self._apply(chain, ctypes.byref(struct))
-        return int(struct.selected)
-
-    def token(self, place: int) -> int:
-        """Return the token at a place after `apply`, which sorts."""
-        return int(self._ids[place])
+        struct.data, struct.size, struct.selected, struct.sorted = self._data, size, -1, False
+        self._apply(chain, self._pointer)
 
     def logits(self, size: int) -> NDArray[np.float32]:
         """Return the first logits after `apply`, in the order of their places."""
@@ -107,23 +108,24 @@ class LlamaSampler:
             token = int(outputs.logits[at].argmax())
             _demand_finite(outputs.logits[at][token])
             return token
-        chosen = self._candidates.apply(self._chain, *self._reachable(outputs, at))
-        token = self._candidates.token(chosen)
+        token = self._candidates.choose(self._chain, *self._reachable(outputs, at))
         if self._penalises:
             self._lib.llama_sampler_accept(self._chain, token)
         return token
 
     def _reachable(self, outputs: Outputs, at: int) -> tuple[NDArray[np.int64] | None, Row]:
         """Return the tokens that the chain can keep and their logits; None for the ids of a whole row."""
-        if not (self._least or self._margin):
-            _demand_finite(np.maximum.reduce(outputs.logits[at]))
-            return None, outputs.logits[at]
-        near = outputs.near(at)
-        _demand_finite(near.top)
-        if near.ids.size >= self._least and self._margin <= CLOSE:
-            return near.ids, near.logits
-        ids = near_top(outputs.logits[at], self._least, self._margin)
-        return ids, outputs.logits[at][ids]
+        if self._least:
+            top, ids, logits = outputs.likeliest(at, self._least)
+            _demand_finite(top)
+            return ids, logits
+        row = outputs.logits[at]
+        top = np.maximum.reduce(row)
+        _demand_finite(top)
+        if not self._margin:
+            return None, row
+        near: NDArray[np.int64] = (row > top - self._margin).nonzero()[0]
+        return near, row[near]
 
     def close(self) -> None:
         """Free the chain."""
@@ -132,23 +134,9 @@ class LlamaSampler:
             self._chain = None
 
 
-def _demand_finite(top: np.float32) -> None:
+def _demand_finite(top: float) -> None:
     if not isfinite(top):
         raise ModelError("the model computes numbers that are not finite: check its file with `atlas models verify`")
-
-
-def near_top(row: Row, least: int, margin: float) -> NDArray[np.int64]:
-    """Return the ids of at least `least` tokens, or of all within `margin` of the maximum where `least` is 0.
-
-    Tokens 200 nats below the maximum are left out whatever is asked, as their share is zero in single precision.
-    """
-    top = row.max()
-    reach = CLOSE if least else margin
-    ids: NDArray[np.int64] = (row > top - reach).nonzero()[0]
-    while ids.size < least and reach < _LAST_MARGIN:
-        reach *= 2
-        ids = (row > top - reach).nonzero()[0]
-    return ids
 
 
 def _reach(sampling: Sampling, vocabulary: int) -> tuple[int, float]:

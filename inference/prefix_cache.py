@@ -45,6 +45,13 @@ class CellCount:
         self._tails[sequence] += tokens
         self.free -= tokens
 
+    def grow_each(self, sequences: Sequence[int]) -> None:
+        """Take a cell for each of several sequences."""
+        tails = self._tails
+        for sequence in sequences:
+            tails[sequence] += 1
+        self.free -= len(sequences)
+
     def copy(self, source: int, target: int, length: int) -> None:
         """Let an empty sequence begin as another one does."""
         if not self._shared:
@@ -144,6 +151,10 @@ class PrefixCache:
     def grow(self, sequence: int, tokens: int) -> None:
         """Count tokens that are about to be decoded."""
         self._cells.grow(sequence, tokens)
+
+    def grow_each(self, sequences: Sequence[int]) -> None:
+        """Count one token of each of several sequences."""
+        self._cells.grow_each(sequences)
 
     def name(self, sequence: int, tokens: Tokens) -> None:
         """Make what a sequence holds, from its beginning, known to others."""

@@ -209,22 +209,20 @@ class Scheduler:
         if not self._backend.shape.shares_cells:
             jobs.sort(key=_sequence_of)
         self._batch.clear()
-        self._batch.add_rows(
-            [job.sequence for job in jobs], [job.done for job in jobs], [job.tokens[-1] for job in jobs]
-        )
+        sequences = [job.sequence for job in jobs]
+        self._batch.add_rows(sequences, [job.done for job in jobs], [job.tokens[-1] for job in jobs])
         share = self._run(hidden=any(job.hidden for job in jobs))
         if share is None:
             return
-        for job in jobs:
+        self.cache.grow_each(sequences)
+        outputs = self._backend.outputs()
+        for at, job in enumerate(jobs):
             job.seconds += share
             job.done += 1
-            self.cache.grow(job.sequence, 1)
-        outputs = self._backend.outputs()
-
-        def take(job: Job, at: int) -> None:
-            self._ask(job, outputs, at)
-
-        for_each(zip(jobs, range(len(jobs)), strict=True), take, self._fail)
+            try:
+                self._ask(job, outputs, at)
+            except BaseException as error:  # noqa: BLE001  # whatever a caller's code raises ends its own job alone
+                self.fail(error, job)
 
     def _decode(self, spans: list[Span]) -> None:
         if not self._backend.shape.shares_cells:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from langchain_core.runnables import RunnableLambda
 from langgraph.runtime import get_runtime
@@ -71,9 +71,9 @@ def slot_request(state: SlotInput, context: Context) -> Request:
     slot, problem = state.slot, state.problem
     messages = question(problem) if is_question(problem) else _code_prompt(slot, problem, context)
     thinking = Thinking(at_most=slot.thinking_tokens, at_least=slot.thinking_min_tokens)
-    return request(
-        context, messages, seed=seed_for(context, "code", slot.index), max_tokens=slot.max_tokens, thinking=thinking
-    )
+    seed = seed_for(context, "code", slot.index)
+    asked = request(context, messages, seed=seed, max_tokens=slot.max_tokens, thinking=thinking)
+    return replace(asked, confidence=True)
 
 
 def _code_prompt(slot: Slot, problem: Problem, context: Context) -> tuple[Message, ...]:

@@ -105,7 +105,7 @@ def _repair_request(state: SolveState, context: Context, parent: Candidate, fail
     )
     seed = seed_for(context, "repair", parent.id, failure.input_id, len(state.history), i)
     thinking = Thinking(at_most=context.settings.thinking_tokens)
-    return replace(request(context, messages, seed=seed, thinking=thinking), lookup=_DRAFTED)
+    return replace(request(context, messages, seed=seed, thinking=thinking), lookup=_DRAFTED, confidence=True)
 
 
 def earlier_attempts(state: SolveState, candidate: Candidate) -> list[dict[str, str]]:
@@ -154,7 +154,7 @@ def _synthesis_request(
     )
     seed = seed_for(context, "synthesise", parent.id, failure.input_id, len(state.history))
     thinking = Thinking(at_most=planned_thinking(context))
-    return replace(request(context, messages, seed=seed, thinking=thinking), lookup=_DRAFTED)
+    return replace(request(context, messages, seed=seed, thinking=thinking), lookup=_DRAFTED, confidence=True)
 
 
 def _rewrite_request(state: SolveState, context: Context, plan: Plan) -> Request:
@@ -169,7 +169,8 @@ def _rewrite_request(state: SolveState, context: Context, plan: Plan) -> Request
         plan=plan.text,
     )
     seed = seed_for(context, "rewrite", plan.id)
-    return request(context, messages, seed=seed, thinking=Thinking(at_most=planned_thinking(context)))
+    asked = request(context, messages, seed=seed, thinking=Thinking(at_most=planned_thinking(context)))
+    return replace(asked, confidence=True)
 
 
 def _candidates(

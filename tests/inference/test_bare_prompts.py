@@ -23,7 +23,7 @@ def plain(open_tiny):
 
 
 def one(model, **changes):
-    (done,) = model.complete_many([Request(messages=(), max_tokens=4, temperature=0.0, **changes)])
+    (done,) = model.complete_many([Request(messages=(), max_tokens=4, temperature=0.0, confidence=True, **changes)])
     return done
 
 

@@ -79,7 +79,7 @@ def test_same_batch_into_an_idle_engine_gives_the_same_texts(tiny_path):
 
 
 def test_every_reply_is_whole(wide):
-    replies = wide.complete_many(requests(temperature=0.5, top_k=20))
+    replies = wide.complete_many(requests(temperature=0.5, top_k=20, confidence=True))
     assert [(reply.tokens, reply.stop) for reply in replies] == [(20, "length")] * 12
     assert all(reply.confidence is not None and reply.seconds > 0 for reply in replies)
 
