@@ -289,7 +289,8 @@ class LlamaContext:
         if key not in self._views:
             if len(self._views) >= _MOST_VIEWS:
                 self._views.clear()
-            self._views[key] = np.frombuffer((ctypes.c_float * size).from_address(key[0]), np.float32)
+            memory: Any = (ctypes.c_float * size).from_address(key[0])
+            self._views[key] = np.frombuffer(memory, np.float32)
         return self._views[key]
 
     def copy(self, source: int, target: int, length: int) -> None:

@@ -94,20 +94,8 @@ class _Pass:
         size, self._rows = rows.shape[1], rows
         self._grid = len(rows), _blocks(size, count), -1
         self.begin, self.end, self.count = begin, begin + len(rows), count
-        grid = rows.reshape(self._grid)
-        maxima = np.maximum.reduce(grid, axis=1)
-        place = max(0, maxima.shape[1] - count)
-        if size > _SMALL_VOCABULARY:
-            self.ids, self.logits, top = _reaching(grid[0], maxima[0], place)
-            self.tops, self.ends = [top], [0, self.ids.size]
-            return
-        maxima.sort(axis=1)
-        self.tops: list[float] = maxima[:, -1].tolist()
-        bounds = np.maximum(maxima[:, place : place + 1], _LOWEST)
-        marks = np.greater_equal(rows, bounds, out=_scratch(rows.size).marks[: rows.size].reshape(rows.shape))
-        flat = marks.ravel().nonzero()[0]
-        self.ids, self.logits = flat % size, rows.ravel()[flat]
-        self.ends: list[int] = flat.searchsorted(_begins(len(rows), size)).tolist()
+        find = _in_columns if size > _SMALL_VOCABULARY else _in_rows
+        self.tops, self.ends, self.ids, self.logits = find(rows, rows.reshape(self._grid), count)
 
     @cached_property
     def certainties(self) -> list[float]:
@@ -134,17 +122,33 @@ class _Pass:
         return sums
 
 
-def _reaching(grid: Rows, maxima: Row, place: int) -> tuple[Ids, Row, float]:
-    """Return ids and logits of a row's numbers that reach the maximum of that place, and the largest of all.
+Found = tuple[list[float], list[int], Ids, Row]
+"""The largest logit of each row; where each row's tokens begin and the last one's end; their ids and logits."""
 
-    Only columns whose maximum does so are looked at.
-    """
-    bound = max(np.partition(maxima, place)[place], _LOWEST)
+
+def _in_rows(rows: Rows, grid: Rows, count: int) -> Found:
+    """Find tokens among which are the `count` likeliest of each of some rows, by a look at every number of them."""
+    maxima = np.maximum.reduce(grid, axis=1)
+    maxima.sort(axis=1)
+    place = max(0, maxima.shape[1] - count)
+    bounds = np.maximum(maxima[:, place : place + 1], _LOWEST)
+    marks = np.greater_equal(rows, bounds, out=_scratch(rows.size).marks[: rows.size].reshape(rows.shape))
+    flat = marks.ravel().nonzero()[0]
+    ends = flat.searchsorted(_begins(*rows.shape))
+    return maxima[:, -1].tolist(), ends.tolist(), flat % rows.shape[1], rows.ravel()[flat]
+
+
+def _in_columns(rows: Rows, grid: Rows, count: int) -> Found:
+    """Find tokens among which are the `count` likeliest of one row, in those columns alone that hold them."""
+    maxima = np.maximum.reduce(grid[0], axis=0)
+    place = max(0, maxima.size - count)
+    bound = np.maximum(np.partition(maxima, place)[place], _LOWEST)
     columns = (maxima >= bound).nonzero()[0]
-    block = grid.take(columns, axis=1)
-    flat = (block >= bound).ravel().nonzero()[0]
-    row, column = np.divmod(flat, max(1, columns.size))
-    return row * len(maxima) + columns[column], block.ravel()[flat], float(np.maximum.reduce(maxima))
+    held = grid[0].take(columns, axis=1)
+    flat = (held >= bound).ravel().nonzero()[0]
+    block, column = np.divmod(flat, max(1, columns.size))
+    ids = block * maxima.size + columns[column]
+    return [float(np.maximum.reduce(maxima))], [0, ids.size], ids, held.ravel()[flat]
 
 
 @cache
