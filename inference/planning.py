@@ -31,7 +31,7 @@ class Planner:
         for job in live:
             if len(job.tokens) - job.done != 1 or job.done < job.prompt_length:
                 return None
-            if job.lookup is not None and not job.lookup.rests:
+            if _drafts(job):
                 return None
         rows = self._width.rows(len(live))
         if not 0 < rows <= min(free_cells, self._shape.rows, self._shape.outputs):
@@ -41,23 +41,13 @@ class Planner:
     def spans(self, live: Sequence[Job], free_cells: int) -> list[Span]:
         """Return what the next step feeds; needs more cells than are free only where no draft is to blame."""
         deciding = [job for job in live if not job.reading]
-        chosen = deciding[: self._width.rows(len(deciding))]
         reading = [job for job in live if job.reading]
-        if reading and any(job.hidden for job in chosen):
-            chosen = []
-        room, outputs = self._shape.rows, self._shape.outputs
-        if any(job.hidden for job in chosen):
-            room = min(room, outputs)  # Every row of such a step is an output.
-        spans: list[Span] = []
-        for job in chosen:
-            span = self._fed(job, room) if outputs else None
-            if span is not None:
-                spans.append(span)
-                room -= len(span.tokens)
-                outputs -= span.wanted
+        chosen = deciding[: self._width.rows(len(deciding))]
         if not reading:
-            fed = sum(len(span.tokens) for span in spans)
-            spans = self._with_drafts(spans, min(room, outputs, free_cells - fed))
+            return self._decided(deciding, chosen, free_cells)
+        if any(job.hidden for job in chosen):
+            chosen = []
+        spans, room, outputs = self._feed(chosen)
         room = min(room, _CHUNK) if chosen else room
         for job in reading:
             span = self._read(job, room, outputs)
@@ -66,6 +56,28 @@ class Planner:
                 room -= len(span.tokens)
                 outputs -= span.wanted
         return spans
+
+    def _decided(self, deciding: Sequence[Job], chosen: Sequence[Job], free_cells: int) -> list[Span]:
+        """Feed the texts that are fastest together, or all of them where drafts make that faster."""
+        worth, spans = self._with_drafts(*self._feed(chosen), free_cells)
+        if len(chosen) < len(deciding) and any(_drafts(job) for job in deciding):
+            more, wider = self._with_drafts(*self._feed(deciding), free_cells)
+            return wider if more > worth else spans
+        return spans
+
+    def _feed(self, jobs: Sequence[Job]) -> tuple[list[Span], int, int]:
+        """Return what is due of some texts, and the rows and outputs for which there is room beside it."""
+        room, outputs = self._shape.rows, self._shape.outputs
+        if any(job.hidden for job in jobs):
+            room = min(room, outputs)  # Every row of such a step is an output.
+        spans: list[Span] = []
+        for job in jobs:
+            span = self._fed(job, room) if outputs else None
+            if span is not None:
+                spans.append(span)
+                room -= len(span.tokens)
+                outputs -= span.wanted
+        return spans, room, outputs
 
     def _fed(self, job: Job, room: int) -> Span | None:
         tokens = job.tokens[job.done : job.done + room]
@@ -82,26 +94,20 @@ class Planner:
             return None
         return Span(job=job, tokens=job.tokens[job.done : end], wanted=int(end == len(job.tokens)))
 
-    def _with_drafts(self, spans: list[Span], room: int) -> list[Span]:
-        """Add the drafts that make the step worth most; in exact mode none, as their rows are rounded otherwise."""
+    def _with_drafts(self, spans: list[Span], room: int, outputs: int, free_cells: int) -> tuple[float, list[Span]]:
+        """Add the drafts that make the step worth most, and return its worth; in exact mode none are added.
+
+        There a text depends on its request alone, and rows of drafts are rounded otherwise.
+        """
         if not self._shape.can_fork or self._segment or all(span.job.lookup is None for span in spans):
-            return spans
-        drafts = self._drafts(spans, room)
+            return 0.0, spans
+        room = min(room, outputs, free_cells - sum(len(span.tokens) for span in spans))
+        drafts = [_draft(span, room // len(spans)) for span in spans]
         longest = max(len(draft) for draft in drafts)
         lengths = [0, *(length for length in _DRAFTED if length < longest), longest]
-        length = max(lengths, key=lambda most: self._worth(spans, drafts, most))
-        return [_drafted(span, draft[:length]) for span, draft in zip(spans, drafts, strict=True)]
-
-    def _drafts(self, spans: Sequence[Span], room: int) -> list[tuple[int, ...]]:
-        """Return what each span's text could go on with, as long as there is room for all."""
-        drafts: list[tuple[int, ...]] = []
-        for span in spans:
-            draft: tuple[int, ...] = ()
-            if span.job.lookup is not None and len(span.tokens) == 1 and span.wanted:
-                draft = span.job.lookup.draft(min(room, span.job.most_tokens - len(span.job.tokens)))
-            room -= len(draft)
-            drafts.append(draft)
-        return drafts
+        worth = {length: self._worth(spans, drafts, length) for length in lengths}
+        length = max(worth, key=worth.__getitem__)
+        return worth[length], [_drafted(span, draft[:length]) for span, draft in zip(spans, drafts, strict=True)]
 
     def _worth(self, spans: Sequence[Span], drafts: Sequence[tuple[int, ...]], most: int) -> float:
         rows, expected = 0, 0.0
@@ -112,6 +118,17 @@ class Planner:
             if drafted and span.job.lookup is not None:
                 expected += span.job.lookup.expected(drafted)
         return self._width.worth(rows, expected)
+
+
+def _drafts(job: Job) -> bool:
+    return job.lookup is not None and not job.lookup.rests
+
+
+def _draft(span: Span, room: int) -> tuple[int, ...]:
+    """Return what a text could go on with."""
+    if span.job.lookup is None or len(span.tokens) != 1 or not span.wanted:
+        return ()
+    return span.job.lookup.draft(min(room, span.job.most_tokens - len(span.job.tokens)))
 
 
 def _drafted(span: Span, drafts: tuple[int, ...]) -> Span:

@@ -23,13 +23,19 @@ _TEMPLATE_TOKENS = 32
 class Drafts:
     """The same texts with and without drafts by prompt lookup."""
 
-    def __init__(self, task: Task, name: str, *, altered: float | None, temperature: float = 0.0) -> None:
-        """Take a model that copies a prompt of which a share is altered; None: one that copies nothing."""
+    def __init__(
+        self, task: Task, name: str, *, altered: float | None, temperature: float = 0.0, one_prompt: bool = False
+    ) -> None:
+        """Take a model that copies a prompt of which a share is altered; None: one that copies nothing.
+
+        The texts have prompts of their own, or one for all, as the tries of one repair do.
+        """
         self._task = task
         self.name = f"drafts, {name}"
         self.missing: dict[str, str] = {}
         self._altered = altered
         self._temperature = temperature
+        self._one_prompt = one_prompt
         self._stack = ExitStack()
         self._engines: dict[str, GgufModel] = {}
 
@@ -74,7 +80,7 @@ class Drafts:
         self._stack.close()
 
     def _request(self, turn: int, text: int) -> Request:
-        draw = random.Random(1000 * turn + text)
+        draw = random.Random(1000 * turn + (0 if self._one_prompt else text))
         length = self._task.prompt_tokens - _TEMPLATE_TOKENS
         if self._altered is None:
             content = f"{turn:04} {text:04} " + WORDS * (1 + length // len(WORDS))

@@ -105,6 +105,7 @@ def _workloads(task: Task, names: Sequence[str]) -> Iterator[Workload]:
     if "drafts" in names and task.copying is not None:
         yield Drafts(task, "a prompt is copied", altered=0.0)
         yield Drafts(task, "a prompt is copied, 8 % altered", altered=0.08)
+        yield Drafts(task, "one prompt is copied, seeded", altered=0.0, temperature=0.8, one_prompt=True)
     if "drafts" in names:
         yield Drafts(task, "nothing to copy", altered=None)
         yield Drafts(task, "nothing to copy, seeded", altered=None, temperature=0.8)

@@ -397,3 +397,31 @@ def test_drafts_are_as_long_as_they_pay():
     run(backend, [toy_job(backend, b"one two one two " * 3, 40, lookup=8)], 1, curve=curve)
     assert max(backend.batches[2:]) <= 4
     assert len(backend.batches) < 30
+
+
+def test_drafts_bring_texts_together_that_would_take_turns():
+    """Four texts go together. When two have ended, the others take turns without drafts, as two rows are dear."""
+    curve = CostCurve(rows=(1, 2, 4, 32), seconds=(1.0, 3.0, 3.6, 4.0))
+    for lookup, widest in ((0, 1), (6, 14)):
+        backend = ToyBackend(copies=True)
+        prompts = [bytes([i]) + b"one two one two " * 3 for i in range(4)]
+        lengths = (60, 60, 4, 4)
+        run(
+            backend,
+            [toy_job(backend, *both, lookup=lookup) for both in zip(prompts, lengths, strict=True)],
+            4,
+            curve=curve,
+        )
+        assert max(backend.batches[-5:]) == widest
+
+
+def test_texts_share_the_room_for_drafts():
+    """The first ones do not leave the last one without."""
+    backend = ToyBackend(replace(toy_shape(), outputs=12), copies=True)
+    jobs = [toy_job(backend, bytes([i]) + b"one two one two " * 3, 40, seed=i, lookup=9) for i in range(3)]
+    scheduler = scheduler_over(backend, 3)
+    for job in jobs:
+        scheduler.submit(job)
+    while all(len(job.controller.out) < 30 for job in jobs):
+        scheduler.step()
+    assert min(job.lookup.offered for job in jobs) > 10
