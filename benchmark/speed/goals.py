@@ -33,6 +33,7 @@ def _anywhere() -> Goals:
     found |= {("plans, 8 x (400+60)", 8, PARALLEL): 1.7, ("plans, 16 x (1200+60)", 16, PARALLEL): 5.0}
     drafts = {
         "a prompt is copied": 1.5,
+        "one prompt is copied, seeded": 1.5,
         "nothing to copy": 0.97,
         "nothing to copy, seeded": 0.97,
     }

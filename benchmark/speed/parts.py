@@ -8,8 +8,8 @@ fixed token, note nothing, and time nothing but decoding.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -58,10 +58,7 @@ class _Clock:
 
     spent: dict[str, float] = field(default_factory=dict)
 
-    @contextmanager
-    def part(self, name: str) -> Iterator[None]:
-        began = time.thread_time()
-        yield
+    def add(self, name: str, began: float) -> None:
         self.spent[name] = self.spent.get(name, 0.0) + time.thread_time() - began
 
 
@@ -73,8 +70,9 @@ class _TimedContext(LlamaContext):
         self.clock = clock
 
     def decode(self, batch: Batch, *, hidden: bool = False) -> None:
-        with self.clock.part("decode"):
-            super().decode(batch, hidden=hidden)
+        began = time.thread_time()
+        super().decode(batch, hidden=hidden)
+        self.clock.add("decode", began)
 
 
 class _TimedSampler:
@@ -85,8 +83,10 @@ class _TimedSampler:
         self._clock = clock
 
     def draw(self, *place: Any) -> int:
-        with self._clock.part("sampling"):
-            return self._sampler.draw(*place)
+        began = time.thread_time()
+        token = self._sampler.draw(*place)
+        self._clock.add("sampling", began)
+        return token
 
     def close(self) -> None:
         self._sampler.close()
@@ -100,8 +100,9 @@ class _TimedSignals(Signals):
         self._clock = clock
 
     def add(self, *place: Any) -> None:
-        with self._clock.part("signals"):
-            super().add(*place)
+        began = time.thread_time()
+        super().add(*place)
+        self._clock.add("signals", began)
 
 
 class _FixedToken:
@@ -112,13 +113,6 @@ class _FixedToken:
 
     def close(self) -> None:
         """Hold nothing."""
-
-
-class _NoSignals(Signals):
-    """Signals that note nothing."""
-
-    def add(self, *_place: Any) -> None:
-        pass
 
 
 def step_parts(path: Path, k: int, *, prompt: int, steps: int) -> list[Part]:
@@ -170,10 +164,10 @@ def _timed_writer(context: _TimedContext, seed: int, steps: int) -> Writer:
 
 
 def _fixed_writer(context: _TimedContext, steps: int) -> Writer:
-    return _writer(context, _FixedToken(), _NoSignals(), steps)
+    return _writer(context, _FixedToken(), None, steps)
 
 
-def _writer(context: _TimedContext, sampler: Sampler, signals: Signals, steps: int) -> Writer:
+def _writer(context: _TimedContext, sampler: Sampler, signals: Signals | None, steps: int) -> Writer:
     budget = ThinkingBudget(None, Thinking(), opened=False)
     return Writer(context, sampler, budget, Terms(max_tokens=steps), signals)
 
