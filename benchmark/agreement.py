@@ -27,7 +27,7 @@ from benchmark.grader import SCHEMA as VERDICTS
 from benchmark.grader import GradeBook, grade
 from benchmark.processes import at_exit, interruptible, leave
 from benchmark.progress import progress_bar
-from benchmark.provenance import commit, cores
+from benchmark.provenance import commit, cores, grader_digest
 from benchmark.task import TaskError
 from benchmark.verdict import Verdict, reading
 from graphs.factory import open_box
@@ -190,7 +190,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmark.agreement", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("kind", choices=["lcb", "evalplus", "scicode"], help="whose verdicts to compare with")
     parser.add_argument("--data", required=True, metavar="PATH", help="folder with the verdicts and the data set")
-    parser.add_argument("--db", default="", metavar="FILE", help="file of our verdicts (runs/agreement-KIND.sqlite)")
+    parser.add_argument("--db", default="", metavar="FILE", help="file of our verdicts; of this grader alone if not given")
     parser.add_argument("--limit", type=int, default=0, help="only the first N questions; 0: all")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--sandbox", choices=["auto", "docker", "bubblewrap"], default="bubblewrap")
@@ -200,7 +200,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the comparison to standard output; return the exit code, 1 where the graders differ."""
     given = _arguments(argv)
-    book = given.db or f"runs/agreement-{given.kind}.sqlite"
+    book = given.db or f"runs/agreement-{given.kind}-{grader_digest()[:8]}.sqlite"
     order = Order(kind=given.kind, data=given.data, book=book, sandbox=given.sandbox)
     try:
         questions = load_cases(order.kind, Path(order.data))[: given.limit or None]

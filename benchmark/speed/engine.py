@@ -18,7 +18,7 @@ from pathlib import Path
 from benchmark.provenance import code_digest, commit, cores
 from benchmark.speed.drafts import Drafts
 from benchmark.speed.goals import Goals, goals
-from benchmark.speed.opened import ALONE, BENCH, ONE_REQUEST, PARALLEL, SEQUENTIAL, PlanShape, Task, Workload
+from benchmark.speed.opened import ALONE, BENCH, ONE_REQUEST, PARALLEL, SEQUENTIAL, SPARE, PlanShape, Task, Workload
 from benchmark.speed.parts import grammar_parts, part_table, step_parts
 from benchmark.speed.plans import Plans
 from benchmark.speed.programs import Device
@@ -26,6 +26,7 @@ from benchmark.speed.random_model import SIZES, copying, endless, random_model
 from benchmark.speed.results import Log, ratio_table, ratios, speed_table, write_json
 from benchmark.speed.samples import Samples
 from inference.base import ModelError
+from inference.gguf_file import read_header
 from inference.llama import LlamaContext
 
 _CACHES = {"auto": None, "unified": False, "streams": True}
@@ -118,6 +119,10 @@ def _task(options: argparse.Namespace) -> Task:
     else:
         path = random_model(options.folder, options.model) if named else Path(options.model)
     drafts = named and not SIZES[options.model].mixed and "drafts" in options.workloads
+    holds = read_header(path).context_length
+    plans = tuple(one for one in options.plans if one.shared + one.own + options.plan_tokens + SPARE <= holds)
+    for shape in set(options.plans) - set(plans):
+        _tell(f"not measured: {shape.name}: the model holds {holds} tokens")
     return Task(
         path=path,
         copying=random_model(options.folder, copying(options.model)) if drafts else None,
@@ -125,7 +130,7 @@ def _task(options: argparse.Namespace) -> Task:
         device=Device(threads=options.threads, gpu_layers=options.gpu_layers),
         prompt_tokens=options.prompt_tokens,
         new_tokens=options.new_tokens,
-        plans=options.plans,
+        plans=plans,
         plan_tokens=options.plan_tokens,
         streams=_CACHES[options.cache],
         peers=tuple(_PEERS[name] for name in options.peers),
