@@ -45,7 +45,7 @@ peers: setup ## build llama.cpp's own programs, which `make bench` compares the 
 bench-gpu: setup ## measure the engine on an NVIDIA GPU with a random model of Qwen3-14B's shape; needs CUDA=1
 	@$(PYTHON) -m benchmark.speed.gpu $(ARGS)
 
-model: setup ## train the embedded model anew (hours on two cores; resumes where it stopped)
+model: setup ## train the embedded model anew (80 minutes on two cores; resumes where it stopped)
 	@$(PYTHON) -c 'import torch, tokenizers' 2>/dev/null || $(PYTHON) -m pip install --require-hashes -r requirements-train.lock
 	@$(PYTHON) -m benchmark.embedded.train $(ARGS)
 

@@ -190,7 +190,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmark.agreement", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("kind", choices=["lcb", "evalplus", "scicode"], help="whose verdicts to compare with")
     parser.add_argument("--data", required=True, metavar="PATH", help="folder with the verdicts and the data set")
-    parser.add_argument("--db", default="", metavar="FILE", help="file of our verdicts; of this grader alone if not given")
+    parser.add_argument("--db", default="", metavar="FILE", help="file of our verdicts; else one of this grader")
     parser.add_argument("--limit", type=int, default=0, help="only the first N questions; 0: all")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--sandbox", choices=["auto", "docker", "bubblewrap"], default="bubblewrap")

@@ -27,6 +27,7 @@ from benchmark.cluster_worker import Actor, Description, StoreKeeper, Worker
 from benchmark.provenance import code_digest
 from benchmark.runner import Search, Searcher, check_order, tasks_lacking
 from benchmark.task import Sheet
+from graphs.extras import install
 
 Pending = Any
 """What a call on an actor will return."""
@@ -239,7 +240,7 @@ def connect(cluster: Cluster, jobs: int) -> Any:
     try:
         import ray
     except ImportError as error:
-        raise ClusterError("--engine ray needs the extra `ray`: pip install -r requirements-ray.lock") from error
+        raise ClusterError(f"--engine ray needs the extra `ray`: {install('ray')}") from error
     if cluster.address:
         try:
             _knock(cluster.address)

@@ -226,9 +226,3 @@ def drawn_alike(condition: str) -> int:
     """Return how many independent plain samples a condition draws for every task; 0 when it is no such condition."""
     known = CONDITIONS.get(condition)
     return known.programs if known is not None and known.policy == "resample" and not known.spends_like else 0
-
-
-def single_share(results: Mapping[str, Sequence[Graded]], condition: str) -> Estimate | None:
-    """Return single-shot pass@1 with Wilson's interval."""
-    single = single_shot(results, condition)
-    return wilson(sum(single), len(single))

@@ -22,6 +22,7 @@ import numpy as np
 
 from benchmark.published import Row, read_rows, text_field
 from benchmark.task import HiddenTest, Rules, Task, TaskError
+from graphs.extras import install
 from nodes.state import Problem
 from sandbox.languages import SCIENCE
 
@@ -49,7 +50,7 @@ def load_scicode(problems: Path, targets: Path, rows: Mapping[str, int] = ROWS) 
         TaskError: a file is missing or not whole, a step has no expected value, or h5py is not installed.
     """
     if importlib.util.find_spec("h5py") is None:
-        raise TaskError("SciCode's expected values need h5py: pip install 'atlas-solver[scicode]'")
+        raise TaskError(f"SciCode's expected values need h5py: {install('scicode')}")
     import h5py
 
     found = read_rows(problems)

@@ -12,6 +12,7 @@ from benchmark.report.stored import Measured, ReportError, load_measured
 from benchmark.report.writing import as_markdown
 from cli.printable import printable
 from cli.report_command import fail, open_weights
+from graphs.extras import install
 from nodes.learned_lens import LearnedLens, LensError, as_text
 
 
@@ -30,7 +31,7 @@ def run_fit(file: str, output: Path, condition: str, folds: int, seed: int) -> i
         )
         output.write_text(as_text(lens), encoding="utf-8")
     except ImportError as error:
-        return fail(ReportError(f"fitting needs the extra `report` ({error}): pip install -r requirements-report.lock"))
+        return fail(ReportError(f"fitting needs the extra `report` ({error}): {install('report')}"))
     except (ReportError, TooLittleError, OSError) as error:
         return fail(error)
     _show(lens, judged, measured, name, f"{folds} folds by problem, seed {seed}")

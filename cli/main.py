@@ -11,9 +11,10 @@ import typer
 
 from cli.exits import MEANINGS
 from cli.keys import app as keys
+from cli.measuring import SandboxChoice
 from cli.measuring import app as measuring
 from cli.models import app as models
-from nodes.settings import PolicyName, SandboxName
+from nodes.settings import PolicyName
 
 _EXITS = "\b\nExit codes:\n" + "\n".join(f"  {code:d}  {meaning}" for code, meaning in MEANINGS.items())
 _REPORT_EXAMPLES = """\b
@@ -40,11 +41,10 @@ An editor or agent starts it from its own configuration, such as mcp.json:
                             "env": {"ATLAS_MODEL": "qwen2.5-coder-7b"}}}}
 One that is running, for several clients:
   atlas mcp --http
-  {"mcpServers": {"atlas": {"type": "http", "url": "http://127.0.0.1:8765/mcp"}}}
+  {"mcpServers": {"atlas": {"type": "http", "url": "http://127.0.0.1:8766/mcp"}}}
 """
 
 PolicyChoice = enum.StrEnum("PolicyChoice", get_args(PolicyName))  # type: ignore[misc]
-SandboxChoice = enum.StrEnum("SandboxChoice", get_args(SandboxName))  # type: ignore[misc]
 
 app = typer.Typer(
     name="atlas",
@@ -135,7 +135,8 @@ def solve(
 def resume(
     thread: Annotated[str, typer.Argument(metavar="NAME", help="Name of a stored search; `atlas threads` lists them.")],
     model: Annotated[
-        str | None, typer.Option(metavar="PATH.gguf|URL", help="Model file, or an OpenAI-compatible server.")
+        str | None,
+        typer.Option(metavar="PATH.gguf|NAME|URL", help="Model file, pulled model, or a server's address."),
     ] = None,
     budget_tokens: Annotated[int | None, typer.Option(help="Most generated tokens, earlier ones included.")] = None,
     budget_seconds: Annotated[float | None, typer.Option(help="Most wall time while it runs, in seconds.")] = None,
@@ -234,7 +235,7 @@ def studio(
 def mcp(
     http: Annotated[bool, typer.Option("--http", help="Streamable HTTP at /mcp instead of standard input.")] = False,
     host: Annotated[str, typer.Option(help="Where HTTP listens; no other than this machine is allowed.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of HTTP.")] = 8765,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of HTTP.")] = 8766,
     config: Annotated[Path | None, typer.Option(help="Settings file; otherwise ./atlas.toml if there is one.")] = None,
 ) -> None:
     """Be a tool of editors and agents: `solve`, over the Model Context Protocol.

@@ -18,10 +18,10 @@ import typer
 from nodes.settings import SandboxName
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
-SandboxChoice = enum.StrEnum("SandboxChoice", get_args(SandboxName))  # type: ignore[misc]
 
 _SETS = "lcb, humaneval, humaneval+, mbpp, mbpp+, gpqa, scicode, embedded, or a folder of NAME.md with NAME.tests.md."
 _ALL_POLICIES = "baseline,samples,phase1,phase1_2,phase1_3,full,adaptive,resample"
+SandboxChoice = enum.StrEnum("SandboxChoice", get_args(SandboxName))  # type: ignore[misc]
 EngineChoice = enum.StrEnum("EngineChoice", ["local", "ray"])
 
 
@@ -31,7 +31,9 @@ class Measuring:
 
     data_set: Annotated[str, typer.Argument(metavar="SET|FOLDER", help=f"What to run: {_SETS}")]
     k: Annotated[int, typer.Option("--k", min=0, help="Programs per widening; 0: the setting's.")] = 0
-    data: Annotated[str, typer.Option("--data", metavar="PATH", help="Your copy of the files; else downloaded.")] = ""
+    data: Annotated[
+        str, typer.Option("--data", metavar="PATH", help="Your copy of the files; lcb and gpqa are downloaded without.")
+    ] = ""
     release: Annotated[str, typer.Option("--release", help="LiveCodeBench: v1 to v6; else v5.")] = ""
     since: Annotated[str, typer.Option("--from", metavar="DATE", help="First day of publication, 2024-08-01.")] = ""
     until: Annotated[str, typer.Option("--to", metavar="DATE", help="Last day of publication.")] = ""
@@ -57,7 +59,10 @@ class Measuring:
     worker_gpus: Annotated[float, typer.Option("--worker-gpus", min=0, help="GPUs of each Ray worker.")] = 0.0
     runs: Annotated[str, typer.Option("--runs", metavar="FILE", help="Results and pool; else runs/SET.sqlite.")] = ""
     name: Annotated[str, typer.Option("--name", help="Name of the run in that file; else its policies.")] = ""
-    model: Annotated[str | None, typer.Option("--model", metavar="PATH.gguf|URL", help="Model file or server.")] = None
+    model: Annotated[
+        str | None,
+        typer.Option("--model", metavar="PATH.gguf|NAME|URL", help="Model file, pulled model, or a server's address."),
+    ] = None
     budget_tokens: Annotated[int | None, typer.Option("--budget-tokens", help="Most generated tokens per task.")] = None
     sandbox: Annotated[SandboxChoice | None, typer.Option("--sandbox", help="Where programs run.")] = None
     seed: Annotated[int | None, typer.Option("--seed", help="Start of every random choice.")] = None
@@ -94,7 +99,8 @@ def _with_fields(command: Callable[[str, Measuring], None], default: str) -> Cal
 @app.command()
 @_taking_all("adaptive")
 def bench(
-    policy: Annotated[str, typer.Option("--policy", help="One of baseline, phase1 ... adaptive.")], asked: Measuring
+    policy: Annotated[str, typer.Option("--policy", help="baseline, phase1, phase1_2, phase1_3, full or adaptive.")],
+    asked: Measuring,
 ) -> None:
     """Measure one policy on a data set: four numbers with intervals, tokens, seconds, how often `verified` was right.
 

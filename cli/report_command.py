@@ -12,6 +12,7 @@ from benchmark.report.stored import ReportError
 from cli.exits import Exit, one_line, wants_tracebacks
 from cli.printable import printable
 from graphs.configuration import SettingsError, load_settings
+from graphs.extras import install
 from nodes.learned_lens import LearnedLens, LensError, from_text
 from nodes.settings import Settings
 
@@ -74,7 +75,7 @@ def _check(options: ReportOptions) -> None:
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
-        raise ReportError("plots need the extra `report`: pip install -r requirements-report.lock") from error
+        raise ReportError(f"plots need the extra `report`: {install('report')}") from error
 
 
 def _reported(options: ReportOptions, settings: Settings) -> Mapping[str, str]:

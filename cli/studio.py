@@ -46,7 +46,7 @@ def server_command(port: int, browser: bool) -> list[str]:
         UsageError: the server is not installed, or the port is taken.
     """
     if importlib.util.find_spec("langgraph_api") is None:
-        raise UsageError("LangGraph's server is not installed: pip install 'atlas-solver[server]'")
+        raise UsageError("LangGraph's server is not installed: make studio installs and starts it")
     if not GRAPHS.is_file():
         raise UsageError("this command runs from ATLAS's source folder, where langgraph.json lies: make studio")
     options = [

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from graphs.configuration import ThreadError
+from graphs.extras import install
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -83,7 +84,7 @@ def _options(address: str) -> dict[str, Any]:
         from psycopg import ProgrammingError
         from psycopg.conninfo import conninfo_to_dict
     except ImportError as error:
-        raise ThreadError(f"thread_database needs more ({error}): pip install 'atlas-solver[postgres]'") from error
+        raise ThreadError(f"thread_database needs more ({error}): {install('postgres')}") from error
     try:
         return {"connect_timeout": CONNECT_S, **conninfo_to_dict(address)}
     except ProgrammingError:

@@ -17,8 +17,6 @@ from inference.decoding import Limits, Writer
 from inference.engine import Engine
 from inference.job import Job
 
-NewWriting = tuple[Job, Writer]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delta:

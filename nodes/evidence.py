@@ -2,8 +2,8 @@
 
 Agreement is CodeT's product (arXiv 2207.10397) of programs and votes, with the number of programs in place of its
 square root since k is small, and one vote added that every cluster has: without tests the larger cluster leads.
-A self-test is *confirmed* when a prediction is what most of the candidates that pass every example give, and no other
-of their outputs was predicted too. Without examples nothing is confirmed, and agreement orders clusters.
+A self-test is *confirmed* when no output of the candidates that pass every example is more frequent than the predicted
+one, and no other of their outputs was predicted too. Without examples nothing is confirmed; agreement orders clusters.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Every dial of ATLAS in one frozen object, with the value we benchmark with.
+"""Every dial of ATLAS in one frozen object, with its default.
 
 `graphs/configuration.py` is the one reader: `atlas.toml`, then `ATLAS_*`, then flags; the later wins.
 """

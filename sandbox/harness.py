@@ -35,7 +35,6 @@ class _Scan:
     parse_float = float
     parse_int = int
     parse_constant = float
-    memo: dict[str, str] = {}
 
 
 _SCAN = make_scanner(_Scan)  # type: ignore[arg-type]  # the C code reads attributes only

@@ -1,4 +1,4 @@
-"""What the README shows in Python runs as it stands."""
+"""What the README shows in Python runs, given a chat model and a model file of those names."""
 
 from __future__ import annotations
 

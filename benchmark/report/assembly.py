@@ -27,7 +27,6 @@ from benchmark.task import is_private
 from nodes.learned_lens import LearnedLens
 
 _BETWEEN = ", "
-_PRIVATE = "The authors of this data set ask that it is not published: its texts are withheld."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
