@@ -190,7 +190,7 @@ class RecordedModel:
             raise NotInPoolError(f"{len(places)} texts are not in the pool")
         wanted = sorted(places.values())
         made = self._model.complete_many(
-            [requests[index] for index in wanted],
+            [replace(requests[index], confidence=True) for index in wanted],
             deadline=deadline,
             cancelled=cancelled,
             on_progress=(lambda at, tokens: on_progress(wanted[at], tokens)) if on_progress else None,
@@ -307,7 +307,7 @@ class RecordedSandbox:
 
 
 def _decisive(request: Request) -> dict[str, Any]:
-    """Return what decides a text. Drafts decide how fast it comes, and only programs are asked how sure they are."""
+    """Return what decides a text: not how fast it comes, nor whether its confidence is wanted, which a pool always keeps."""
     fields = asdict(replace(request, lookup=0, confidence=False))
     return {name: value for name, value in fields.items() if value or name not in _LATER_FIELDS}
 

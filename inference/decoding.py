@@ -100,7 +100,7 @@ class Writer:
     ) -> None:
         """Start after the prompt; `terms` bound the answer, `budget` the thinking. Closes sampler and grammar.
 
-        What a token says is read when somebody asks for the text: a step of many texts is shorter without it.
+        Where nothing hangs on it, what tokens say is read when somebody asks: a step of many texts is shorter so.
         """
         self._vocabulary = vocabulary
         self._sampler = sampler
@@ -187,7 +187,7 @@ class Writer:
     def _read(self) -> bool:
         """Put the answer's tokens into the text; return True, and cut the text, when a stop text is complete."""
         unread, self._unread = self._unread, []
-        return any([self._answer.add(self._vocabulary.piece(token)) for token in unread])
+        return self._answer.add(b"".join(map(self._vocabulary.piece, unread)))
 
     def _begin_answer(self) -> None:
         """Begin anew: what was written before a block of thinking is no answer."""

@@ -3,13 +3,13 @@
 A sampler wants the likeliest tokens of a row, the self-certainty wants those and the sum of all exponentials. What one
 row is asked, its neighbours are asked next: where the vocabulary is small, as many rows as fit the processor's nearest
 caches are worked through at a time, since calls cost more than arithmetic there; rows of a large one go one by one.
-Nothing is computed before it is asked for, and no row is copied.
+Nothing is computed before it is asked for of one of them, and no row is copied.
 
 How the likeliest are found: a row is cut into blocks of equal width that are laid on one another, and the largest of
 each column is taken. At least `count` numbers reach the `count`-th largest of these maxima, and hardly more do.
 
-Limits: a large vocabulary whose size has no divisor between 2 and 128 takes ten times as long; those of real models are
-padded.
+Limits: a vocabulary whose size has no divisor between 2 and 128 is sorted whole, which takes ten times as long where it
+is large; those of real models are padded.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ def _blocks(size: int, count: int) -> int:
 
 
 class _Scratch:
-    """Arrays of a row's size that a thread keeps: to get fresh memory costs more than to fill it."""
+    """Arrays of a pass's size that a thread keeps: to get fresh memory costs more than to fill it."""
 
     def __init__(self, size: int) -> None:
         self.marks = np.empty(size, np.bool_)

@@ -60,10 +60,11 @@ class Planner:
     def _decided(self, deciding: Sequence[Job], chosen: Sequence[Job], free_cells: int) -> list[Span]:
         """Feed the texts that are fastest together, or all of them where drafts make that faster."""
         worth, spans = self._with_drafts(*self._feed(chosen), free_cells)
-        if len(chosen) < len(deciding) and any(_drafts(job) for job in deciding):
-            more, wider = self._with_drafts(*self._feed(deciding), free_cells)
-            return wider if more > worth else spans
-        return spans
+        if len(chosen) == len(deciding) or not any(_drafts(job) for job in deciding):
+            return spans
+        more, wider = self._with_drafts(*self._feed(deciding), free_cells)
+        fits = sum(len(span.tokens) for span in wider) <= free_cells
+        return wider if more > worth and fits and any(span.drafts for span in wider) else spans
 
     def _feed(self, jobs: Sequence[Job]) -> tuple[list[Span], int, int]:
         """Return what is due of some texts, and the rows and outputs for which there is room beside it."""
@@ -99,10 +100,10 @@ class Planner:
 
         There a text depends on its request alone, and rows of drafts are rounded otherwise.
         """
-        if not self._shape.can_fork or self._segment or all(span.job.lookup is None for span in spans):
-            return 0.0, spans
+        if not self._shape.can_fork or self._segment or not any(_drafts(span.job) for span in spans):
+            return self._worth(spans, [()] * len(spans), 0), spans
         room = min(room, outputs, free_cells - sum(len(span.tokens) for span in spans))
-        drafts = [_draft(span, room // len(spans)) for span in spans]
+        drafts = _shared_out(spans, room)
         longest = max(len(draft) for draft in drafts)
         lengths = [0, *(length for length in _DRAFTED if length < longest), longest]
         worth = {length: self._worth(spans, drafts, length) for length in lengths}
@@ -124,11 +125,17 @@ def _drafts(job: Job) -> bool:
     return job.lookup is not None and not job.lookup.rests
 
 
-def _draft(span: Span, room: int) -> tuple[int, ...]:
-    """Return what a text could go on with."""
-    if span.job.lookup is None or len(span.tokens) != 1 or not span.wanted:
-        return ()
-    return span.job.lookup.draft(min(room, span.job.most_tokens - len(span.job.tokens)))
+def _shared_out(spans: Sequence[Span], room: int) -> list[tuple[int, ...]]:
+    """Return what each text could go on with: an equal share of the room, and of what others leave of theirs."""
+    able = [_drafts(span.job) and len(span.tokens) == 1 and span.wanted == 1 for span in spans]
+    left, drafts = sum(able), []
+    for span, can in zip(spans, able, strict=True):
+        draft: tuple[int, ...] = ()
+        if can and span.job.lookup is not None:
+            draft = span.job.lookup.draft(min(room // left, span.job.most_tokens - len(span.job.tokens)))
+            room, left = room - len(draft), left - 1
+        drafts.append(draft)
+    return drafts
 
 
 def _drafted(span: Span, drafts: tuple[int, ...]) -> Span:

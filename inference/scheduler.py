@@ -7,7 +7,7 @@ A step ends what must end, admits waiting jobs, decodes one batch, and hands eac
   out and recomputed later. One job always fits alone.
 - A job whose prompt shares more with one that is being read than with anything in the cache waits for that prefix.
 - Live sequences are decoded together in the number that is fastest (`inference/width.py`); the oldest go first, the
-  others pause with their cells.
+  others pause with their cells, unless drafts make all of them together faster.
 - Prompts are read in chunks beside running decodes, in order of admission.
 
 Exact mode (`segment` > 0, one live job): every prompt is read in the same passes, so that a text depends on its request
@@ -216,9 +216,10 @@ class Scheduler:
             return
         self.cache.grow_each(sequences)
         outputs = self._backend.outputs()
-        for at, job in enumerate(jobs):
+        for job in jobs:
             job.seconds += share
             job.done += 1
+        for at, job in enumerate(jobs):
             try:
                 self._ask(job, outputs, at)
             except BaseException as error:  # noqa: BLE001  # whatever a caller's code raises ends its own job alone

@@ -28,7 +28,7 @@ class Drafts:
     ) -> None:
         """Take a model that copies a prompt of which a share is altered; None: one that copies nothing.
 
-        The texts have prompts of their own, or one for all, as the tries of one repair do.
+        What is copied is a prompt of each text's own, or one for all, as the tries of one repair have it.
         """
         self._task = task
         self.name = f"drafts, {name}"

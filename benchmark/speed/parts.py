@@ -63,7 +63,7 @@ class _Clock:
 
 
 class _TimedContext(LlamaContext):
-    """A context whose decoding and draws are timed."""
+    """A context whose decoding is timed."""
 
     def __init__(self, path: Path, layout: Layout, clock: _Clock) -> None:
         super().__init__(path, layout=layout, gpu_layers=0, threads=1)

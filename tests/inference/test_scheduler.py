@@ -425,3 +425,20 @@ def test_texts_share_the_room_for_drafts():
     while all(len(job.controller.out) < 30 for job in jobs):
         scheduler.step()
     assert min(job.lookup.offered for job in jobs) > 10
+
+
+def test_texts_without_drafts_take_turns_whoever_might_draft():
+    """One text has no lookup, the other one finds nothing: two rows cost three times one."""
+    curve = CostCurve(rows=(1, 2, 4, 32), seconds=(1.0, 3.0, 3.6, 4.0))
+    backend = ToyBackend(seed=3)
+    prompts = [bytes(range(40 * i, 40 * i + 40)) for i in range(4)]
+    jobs = [toy_job(backend, prompts[i], (40, 40, 4, 4)[i], seed=i, lookup=6 * (i == 1)) for i in range(4)]
+    run(backend, jobs, 4, curve=curve)
+    assert set(backend.batches[-20:]) == {1}
+
+
+def test_room_for_drafts_goes_to_those_who_draft():
+    backend = ToyBackend(replace(toy_shape(), outputs=16), copies=True)
+    jobs = [toy_job(backend, bytes([i]) + b"one two one two " * 3, 40, seed=i, lookup=8 * (i == 5)) for i in range(6)]
+    run(backend, jobs, 6)
+    assert 6 + 8 in backend.batches
