@@ -1,8 +1,8 @@
 """Sampling in C: llama.cpp's chains over the few tokens that can be drawn, and its grammars token by token.
 
 A chain passes over the whole vocabulary unless something cuts it before. Where `top_k` or `min_p` cuts the tail of a
-larger vocabulary anyway, NumPy finds the candidates first (`Outputs.likeliest`, or all within a margin where `min_p` alone
-cuts), so that the same chain draws the same token from a few dozen.
+larger vocabulary anyway, NumPy finds the candidates first (`Outputs.likeliest`, or all within a margin where `min_p`
+cuts alone), so that the same chain draws the same token from a few dozen.
 
 Limits: without `top_k` or `min_p` a draw passes over the whole vocabulary (1.4 ms for 152 000 tokens).
 """
