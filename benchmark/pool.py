@@ -307,7 +307,7 @@ class RecordedSandbox:
 
 
 def _decisive(request: Request) -> dict[str, Any]:
-    """Return what decides a text: not how fast it comes, nor that its confidence is wanted, as a pool always keeps it."""
+    """Return what decides a text: not how fast it comes, nor whether its confidence is wanted, which is always kept."""
     fields = asdict(replace(request, lookup=0, confidence=False))
     return {name: value for name, value in fields.items() if value or name not in _LATER_FIELDS}
 
