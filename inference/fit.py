@@ -128,7 +128,7 @@ def _fit(shape: ModelShape, wish: Wish, machine: Machine, *, cells: int, layers:
         sequences=wish.sequences,
         kv_type=wish.kv_type,
         flash_attention=flash,
-        batch=wish.batch or (GPU_BATCH if layers else CPU_BATCH),
+        batch=max(wish.batch, GPU_BATCH if layers else CPU_BATCH),
         outputs=wish.outputs,
         gpu_layers=layers,
     )

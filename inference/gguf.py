@@ -25,6 +25,7 @@ import os
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -47,7 +48,7 @@ from inference.prefix_tree import as_tokens
 from inference.prompt_tokens import Prepared, PromptTokens
 from inference.scheduler import Counts, Scheduler
 from inference.thinking import speaks_of_thinking
-from inference.width import WidthPolicy, cached_curve
+from inference.width import CostCurve, WidthPolicy, cached_curve
 
 _MOST_DEFAULT_CONTEXT = 16_384
 _CPU_SEGMENT, _GPU_SEGMENT = 128, 512
@@ -97,43 +98,49 @@ class GgufModel:
         segment = _GPU_SEGMENT if LlamaContext.uses_gpu(gpu_layers) else _CPU_SEGMENT
         wide = width if isinstance(width, Width) else Width(most=width)
         load = partial(LlamaContext, path, gpu_layers=gpu_layers, threads=threads)
-        layout, key = self._laid_out(header, segment, wide, load, lambda one: build_key(one, gpu_layers, threads))
+
+        def key(layout: Layout) -> tuple[str, str]:
+            return self.fingerprint[:24], build_key(layout, self.context_tokens, gpu_layers, threads)
+
+        def measured(layout: Layout) -> CostCurve:
+            return cached_curve(key(layout), lambda: closing(load(layout=layout)), MOST_WIDTH)
+
+        layout = self._laid_out(header, segment, wide, measured)
         self.layout = layout
         self._llama = load(layout=layout)
         try:
             self._prompts = PromptTokens(
                 self._llama, header, template_source=template_source, context=self.context_tokens
             )
-            curve = None if wide.most == 1 else cached_curve(key, self._llama, MOST_WIDTH)
+            here = nullcontext(self._llama)
+            curve = None if wide.most == 1 else cached_curve(key(layout), lambda: here, MOST_WIDTH)
         except ModelError:
             self._llama.close()
             raise
-        uncontrolled = not self.can_think and speaks_of_thinking(self._prompts.template)
-        own = header.text("atlas.notice") or ("" if self._llama.shape.can_fork else _UNSHARED)
-        self.notice = "; ".join(filter(None, (own, _UNCONTROLLED if uncontrolled else "")))
-        policy = WidthPolicy(wide.most or MOST_WIDTH, curve, fixed=wide.most > 0)
+        self.notice = self._notice(header)
+        policy = WidthPolicy(wide.most or MOST_WIDTH, curve, fixed=wide.most > 0, shared=layout.unified)
         scheduler = Scheduler(self._llama, width=policy, segment=segment if wide.most == 1 else 0)
         self._engine = Engine(self._llama, scheduler, name=self.name)
         self._close = weakref.finalize(self, self._engine.close)
         self._mailbox = Mailbox(self._engine)
 
     def _laid_out(
-        self,
-        header: GgufHeader,
-        segment: int,
-        width: Width,
-        load: Callable[..., LlamaContext],
-        build: Callable[[Layout], str],
-    ) -> tuple[Layout, tuple[str, str]]:
-        """Return the faster layout, and what names it among what is measured once."""
-        name = self.fingerprint[:24]
+        self, header: GgufHeader, segment: int, width: Width, measured: Callable[[Layout], CostCurve]
+    ) -> Layout:
+        """Return the faster layout, by what a step costs in each."""
         layout = layout_for(header, self.context_tokens, segment, width)
         if width.streams is None and not layout.unified:
             shared = layout_for(header, self.context_tokens, segment, replace(width, streams=False))
-            both = shared, layout
-            if not streams_pay((name, build(layout)), self.context_tokens, both, lambda one: load(layout=one)):
-                layout = shared
-        return layout, (name, build(layout))
+            widths = range(width.most or 1, (width.most or MOST_WIDTH) + 1)
+            if not streams_pay(self.context_tokens, widths, measured(shared), measured(layout)):
+                return shared
+        return layout
+
+    def _notice(self, header: GgufHeader) -> str:
+        """Return what users should know of this model: its own words, and what it cannot do here."""
+        uncontrolled = not self.can_think and speaks_of_thinking(self._prompts.template)
+        own = header.text("atlas.notice") or ("" if self._llama.shape.can_fork else _UNSHARED)
+        return "; ".join(filter(None, (own, _UNCONTROLLED if uncontrolled else "")))
 
     @property
     def can_think(self) -> bool:

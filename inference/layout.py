@@ -9,9 +9,12 @@ from hashlib import sha256
 from inference.footprint import KvType
 from inference.gguf_file import GgufHeader
 from inference.llama import Layout, LlamaContext
+from inference.width import blocks
 
 MOST_WIDTH = 16
-_ROWS = 512
+_LEAST_ROWS = 256
+"""On a processor longer batches read a prompt no faster, and over a shared cache by a tenth slower, as each row of a
+batch attends to the cells of all."""
 _MOST_CONTEXTS = 4
 """A large shared cache holds this many longest texts, or fewer if the width is less; a small one more."""
 _STREAM_BYTES = 1 << 30
@@ -39,7 +42,10 @@ class Width:
 
 
 def layout_for(header: GgufHeader, context: int, segment: int, width: Width) -> Layout:
-    """Return the layout for a width; alone, one sequence that keeps the last prompt is all there is."""
+    """Return the layout for a width; alone, one sequence that keeps the last prompt is all there is.
+
+    `segment` is how much of a prompt is read at once alone.
+    """
     if width.most == 1:
         alone = Layout(sequences=1, cells=context, rows=segment, outputs=segment, unified=True)
         return replace(alone, kv_type=width.kv_type, flash_attention=width.flash_attention)
@@ -53,7 +59,7 @@ def layout_for(header: GgufHeader, context: int, segment: int, width: Width) -> 
     return Layout(
         sequences=sequences if streams else 2 * most + _SPARE_STREAMS,
         cells=sequences * context if streams else shared,
-        rows=_ROWS,
+        rows=max(_LEAST_ROWS, segment),
         outputs=max(_LEAST_OUTPUTS, 4 * most),
         unified=not streams,
         kv_type=width.kv_type,
@@ -72,8 +78,8 @@ def _cell_bytes(header: GgufHeader) -> int:
     return header.number(f"{architecture}.block_count") * groups * (key + value) * _BYTES_PER_VALUE
 
 
-def build_key(layout: Layout, gpu_layers: int, threads: int) -> str:
-    """Return a name for what besides the model decides the cost of a step."""
+def build_key(layout: Layout, context: int, gpu_layers: int, threads: int) -> str:
+    """Return a name for what besides the model decides the cost of a step and how well it can be measured."""
     cache = (layout.unified, layout.kv_type, layout.flash(on_gpu=gpu_layers != 0))
-    facts = (LlamaContext.build(), cache, gpu_layers, threads, os.cpu_count())
+    facts = (LlamaContext.build(), cache, blocks(context), gpu_layers, threads, os.cpu_count())
     return sha256(repr(facts).encode()).hexdigest()[:16]

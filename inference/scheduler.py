@@ -6,8 +6,8 @@ A step ends what must end, admits waiting jobs, decodes one batch, and hands eac
   of their limits that former jobs used; when it proves wrong, cold prefixes go first, then the youngest job is pushed
   out and recomputed later. One job always fits alone.
 - A job whose prompt shares more with one that is being read than with anything in the cache waits for that prefix.
-- Live sequences are decoded together in the number that is fastest (`inference/width.py`); the oldest go first, the
-  others pause with their cells, unless drafts make all of them together faster.
+- Only so many jobs are admitted as are written soonest together (`inference/width.py`), unless some draft; of the live
+  ones so many are decoded, the oldest first. The others pause with their cells, unless drafts pay for all of them.
 - Prompts are read in chunks beside running decodes, in order of admission.
 
 Exact mode (`segment` > 0, one live job): every prompt is read in the same passes, so that a text depends on its request
@@ -72,7 +72,9 @@ class Scheduler:
         self._live: list[Job] = []
         self._waiting = FairQueue()
         self._arrived = 0
-        self._admission = Admission(backend.shape, self.cache)
+        self._admission = Admission(backend.shape, self.cache, width)
+        self._changed = False
+        """Whether anything happened that lets a job in or asks for another width."""
         self._steps = self._rows = self._prompt_rows = self._pushed_out = 0
 
     @property
@@ -107,6 +109,7 @@ class Scheduler:
         self._arrived += 1
         job.order = self._arrived
         self._waiting.push(job)
+        self._changed = True
 
     def cancel(self, job: Job, stop: Stop = "cancelled") -> None:
         """End a job, if it has not ended; what it wrote stays."""
@@ -132,7 +135,7 @@ class Scheduler:
             ModelError: the back end failed; the jobs are as they were.
         """
         self._end_limited()
-        if self._waiting:
+        if self._changed or not self._live:
             self._admit()
         jobs = self._planner.plain(self._live, self.cache.free_cells)
         if jobs:
@@ -167,20 +170,27 @@ class Scheduler:
         for_each([(job, job.cancelled) for job in limited], check, self._fail)
 
     def _admit(self) -> None:
-        while len(self._live) < self._width.most:
-            job = next((job for job in self._waiting.heads() if not self._admission.waits(job, self._live)), None)
-            if job is None or not self._admission.has_room(job, self._live):
-                return
+        self._changed = False
+        while len(self._live) < self._width.most and (job := self._next()) is not None:
             if not self._live:
                 self.cache.leave_strangers(job.all_tokens())
             opened = self.cache.open(job.all_tokens())
             if opened is None:
-                return
+                break
             self._waiting.remove(job)
             job.sequence, job.done = opened
             job.prompt_reused = job.done
             job.to_read = len(job.tokens)
             self._live.append(job)
+        self._admission.expect(self._live)
+
+    def _next(self) -> Job | None:
+        """Return the waiting job that had better be live, if any."""
+        live, admission = self._live, self._admission
+        job = next((job for job in self._waiting.heads() if not admission.waits(job, live)), None)
+        if job is None or not admission.is_faster(job, live, len(self._waiting)) or not admission.has_room(job, live):
+            return None
+        return job
 
     def _make_room(self, spans: list[Span]) -> bool:
         """Free the cells of a batch; False when a job was pushed out, so that the batch must be made anew."""
@@ -203,6 +213,7 @@ class Scheduler:
         self._waiting.push(job, first=True)
         self._admission.was_wrong()
         self._pushed_out += 1
+        self._changed = True
 
     def _decode_plain(self, jobs: list[Job]) -> None:
         """Feed one token of each of some texts: what `_decode` does, without spans."""
@@ -266,6 +277,7 @@ class Scheduler:
         if before < job.prompt_length:
             read = min(job.done, job.prompt_length)
             self._prompt_rows += read - before
+            self._changed = True
             self.cache.name(job.sequence, job.prompt[:read])
 
     def _take(self, span: Span, outputs: Outputs, at: int) -> None:
@@ -317,6 +329,7 @@ class Scheduler:
             self._waiting.remove(job)
         job.sequence = -1
         job.controller.close()
+        self._changed = True
 
 
 def _place(batch: Batch, span: Span, *, whole: bool) -> int:

@@ -2,6 +2,8 @@
 
 The cost of a step is not proportional to its rows and on some machines not even near it (two rows of a Q8_0 model on a
 CPU cost three times one row, eight cost five times), so no constant is right: t(k) is measured at first use and kept.
+It is measured over a short cache and over a longer one. Where sequences share a cache each row attends to the cells of
+all of them, so that a small model writes sixteen texts sooner as four times four: then twelve are not in the way.
 """
 
 from __future__ import annotations
@@ -9,10 +11,10 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,22 +24,31 @@ MEASURED = (1, 2, 4, 8, 16, 32, 64)
 _ROUNDS = 16
 """What else the machine does comes and goes; the least of several rounds is what a step costs."""
 _MOST_SECONDS = 2.0
-_PROMPT = 64
+_LONGEST = 1024
+_BLOCK = 256
+"""llama.cpp attends to the cells in use rounded up to a multiple of this; both lengths lie in the upper half of one."""
+_MOST_READ_SECONDS = 0.5
+"""A model that reads 128 tokens slower is not timed over a long cache: its weights outweigh that."""
 _MOST_DRAFTED = 16
-_AS_GOOD = 0.95
-"""Share of the best speed that a wider batch must reach to be chosen."""
+_STRIDE = 7919
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostCurve:
-    """Seconds of a decoding step by its rows; linear in between and beyond."""
+    """Seconds of a decoding step by its rows; linear in between and beyond, and in the cells that a row attends to."""
 
     rows: tuple[int, ...]
     seconds: tuple[float, ...]
+    """Over an empty cache."""
+    per_cell: tuple[float, ...] = ()
+    """What each cell adds; empty where that was not measured."""
 
-    def cost(self, rows: float) -> float:
-        """Return the seconds of a step."""
-        points = list(zip(self.rows, self.seconds, strict=True))
+    def cost(self, rows: float, cells: float = 0.0) -> float:
+        """Return the seconds of a step whose rows attend to so many cells each."""
+        return self._at(self.seconds, rows) + (cells * self._at(self.per_cell, rows) if self.per_cell else 0.0)
+
+    def _at(self, values: tuple[float, ...], rows: float) -> float:
+        points = list(zip(self.rows, values, strict=True))
         if len(points) == 1 or rows <= points[0][0]:
             return points[0][1] * max(1.0, rows / points[0][0])
         for (x0, y0), (x1, y1) in pairwise(points):
@@ -45,53 +56,110 @@ class CostCurve:
                 return y0 + (y1 - y0) * (rows - x0) / (x1 - x0)
         return points[-1][1]
 
-    def best(self, most: int) -> int:
-        """Return the number of rows, at most `most`, with the most tokens per second; the most of nearly equal ones.
-
-        What is left over is decoded later and in a smaller batch, so that width is worth a little.
-        """
-        speeds = [rows / self.cost(rows) for rows in range(1, most + 1)]
-        return max(rows for rows, speed in enumerate(speeds, 1) if speed >= _AS_GOOD * max(speeds))
-
 
 class WidthPolicy:
     """Which of the live sequences a step decodes: as many as are fastest together."""
 
-    def __init__(self, most: int, curve: CostCurve | None = None, *, fixed: bool = False) -> None:
-        """Allow at most `most` live sequences; without a curve, or when `fixed`, every width counts as good."""
-        self._curve = curve
-        best = None if fixed else curve
-        self._rows = [0] + [best.best(live) if best else live for live in range(1, most + 1)]
-        self.most = max(self._rows)
+    def __init__(self, most: int, curve: CostCurve | None = None, *, fixed: bool = False, shared: bool = False) -> None:
+        """Allow at most `most` live sequences; without a curve, or when `fixed`, every width counts as good.
 
-    def rows(self, live: int) -> int:
-        """Return how many of `live` sequences to decode in a step."""
-        return self._rows[min(live, self.most)]
+        `shared`: each row attends to the cells of all sequences, not to those of its own alone.
+        """
+        self._curve = curve
+        self._shared = shared
+        self._cells = 0.0
+        self.most = most
+        widths = range(1, most + 1)
+        self._costs = [(curve.cost(rows), curve.cost(rows, 1.0)) for rows in widths] if curve and not fixed else []
+        self._seconds: list[float] = []
+        self._rows: dict[int, int] = {}
+        self.expect(0.0, [0.0] * most)
+
+    def expect(self, cells: float, growth: Sequence[float]) -> None:
+        """Choose anew.
+
+        Args:
+            cells: what a row attends to now.
+            growth: cells that each text, the oldest first, will hold more while it is written, on average.
+        """
+        self._cells = cells
+        self._rows.clear()
+        grown = accumulate(growth) if self._shared else growth
+        self._seconds = [
+            empty + (one - empty) * (cells + more) for (empty, one), more in zip(self._costs, grown, strict=False)
+        ]
+
+    def rows(self, texts: int) -> int:
+        """Return how many of some texts to decode in a step, so that all are written soonest: so many after so many.
+
+        `expect` was told of as many texts.
+        """
+        if not self._costs:
+            return min(texts, self.most)
+        if texts not in self._rows:
+            widths = range(1, min(texts, len(self._seconds)) + 1)
+            # Of equal ones the widest, whose texts are done first.
+            self._rows[texts] = min(reversed(widths), key=lambda rows: self._together(texts, rows), default=0)
+        return self._rows[texts]
+
+    def _together(self, texts: int, rows: int) -> float:
+        """Return the seconds in which each of some texts gets a token."""
+        left = texts % rows
+        return texts // rows * self._seconds[rows - 1] + (self._seconds[left - 1] if left else 0.0)
 
     def worth(self, rows: int, expected: float) -> float:
         """Return the tokens per second of a step of so many rows that yields `expected` tokens."""
-        return expected / self._curve.cost(rows) if self._curve is not None else expected
+        return expected / self._curve.cost(rows, self._cells) if self._curve is not None else expected
+
+
+def blocks(context: int) -> int:
+    """Return over how many blocks of cells a step is timed in a context."""
+    return min(context, _LONGEST) // _BLOCK
 
 
 def measure(backend: Backend, most: int) -> CostCurve:
-    """Time steps of 1, 2, 4 ... rows over sequences of 64 tokens or what fits, in rounds, for about two seconds.
+    """Time steps of 1, 2, 4 ... rows over short sequences and over longer ones, for about two seconds each.
 
-    The first round is always whole, as a width that was not timed would be guessed. The cache must be empty and is
-    empty afterwards.
+    The cache must be empty and is empty afterwards.
+    """
+    shape = backend.shape
+    sequences = min(most, shape.sequences)
+    widths = [rows for rows in MEASURED if rows <= min(shape.outputs, shape.rows, sequences * _MOST_DRAFTED)]
+    cells = max(1, min(_BLOCK // 2, shape.context // 2, shape.cells // sequences // 2, shape.rows))
+    short = _timed(backend, sequences, widths, cells)
+    more = (blocks(min(shape.context, shape.cells)) - 1) * _BLOCK
+    if more <= 0 or not shape.can_fork or _read_seconds(backend, cells) > _MOST_READ_SECONDS:
+        return CostCurve(rows=tuple(short), seconds=tuple(short.values()))
+    long = _timed(backend, sequences, list(short), cells + more)
+    per_cell = {rows: max(0.0, (long[rows] - short[rows]) / more) for rows in short}
+    # All widths of a round come to less than half a block, a quarter on average.
+    seconds = tuple(max(0.0, short[rows] - (cells + _BLOCK // 4) * per_cell[rows]) for rows in short)
+    return CostCurve(rows=tuple(short), seconds=seconds, per_cell=tuple(per_cell.values()))
+
+
+def _read_seconds(backend: Backend, cells: int) -> float:
+    began = time.perf_counter()
+    _fill(backend, Batch(backend.shape.rows), 1, cells, again=False)
+    backend.trim(0, 0)
+    return time.perf_counter() - began
+
+
+def _timed(backend: Backend, sequences: int, widths: Sequence[int], cells: int) -> dict[int, float]:
+    """Return the seconds of steps of several widths over sequences of a length, in rounds.
+
+    The first round is always whole, as a width that was not timed would be guessed.
     """
     shape = backend.shape
     batch = Batch(shape.rows)
     began = time.monotonic()
-    sequences = min(most, shape.sequences)
-    widths = [rows for rows in MEASURED if rows <= min(shape.outputs, shape.rows, sequences * _MOST_DRAFTED)]
-    cells = max(1, min(_PROMPT, shape.context // 2, shape.cells // sequences // 2, shape.rows))
-    longest = min(shape.context, shape.cells // sequences) - cells
+    shares = shape.can_fork and cells + 2 * max(widths) <= shape.cells
+    longest = shape.context if shares else min(shape.context, shape.cells // sequences)
     timed: dict[int, float] = {}
     for turn in range(_ROUNDS):
         lengths = _fill(backend, batch, sequences, cells, again=turn > 0)
         for rows in widths:
             each = -(-rows // sequences)
-            if lengths[0] + each > cells + longest:
+            if lengths[0] + each > longest:
                 break
             seconds = _step(backend, batch, lengths[: rows // each], each)
             timed[rows] = min(seconds, timed.get(rows, seconds))
@@ -100,53 +168,66 @@ def measure(backend: Backend, most: int) -> CostCurve:
             break
     for sequence in range(sequences):
         backend.trim(sequence, 0)
-    return CostCurve(rows=tuple(timed), seconds=tuple(timed.values()))
+    return timed
 
 
 def _fill(backend: Backend, batch: Batch, sequences: int, cells: int, *, again: bool) -> list[int]:
     """Bring sequences to a length, by cutting or copying where the cache can, else by reading anew."""
-    forks = backend.shape.can_fork
+    forks, rows = backend.shape.can_fork, backend.shape.rows
     for sequence in range(sequences):
         if again:
             backend.trim(sequence, cells if forks else 0)
         if forks and not again and sequence:
             backend.copy(0, sequence, cells)
         elif not (forks and again):
-            batch.clear()
-            batch.add(sequence, 0, [1] * cells, 1)
-            backend.decode(batch)
+            for at in range(0, cells, rows):
+                batch.clear()
+                batch.add(sequence, at, _tokens(backend, sequence, at, min(rows, cells - at)), 1)
+                backend.decode(batch)
     return [cells] * sequences
+
+
+def _tokens(backend: Backend, sequence: int, position: int, count: int) -> list[int]:
+    """Return tokens that differ, as flash attention is faster where all scores are equal."""
+    return [(_STRIDE * (at + sequence)) % backend.shape.vocabulary for at in range(position, position + count)]
 
 
 def _step(backend: Backend, batch: Batch, positions: list[int], each: int) -> float:
     """Time a step of several tokens of each of several sequences; more than one are what drafts come to."""
     batch.clear()
     for sequence, position in enumerate(positions):
-        batch.add(sequence, position, [1] * each, each)
+        batch.add(sequence, position, _tokens(backend, sequence, position, each), each)
     began = time.perf_counter()
     backend.decode(batch)
     return time.perf_counter() - began
 
 
-def cached_curve(key: Sequence[str], backend: Backend, most: int) -> CostCurve:
-    """Return the curve of a model on this machine: from the user's cache directory, or measured and put there."""
-    path = kept_file(key)
+def cached_curve(key: Sequence[str], open_: Callable[[], AbstractContextManager[Backend]], most: int) -> CostCurve:
+    """Return the curve of a model on this machine: from the user's cache directory, or measured and put there.
+
+    Args:
+        key: names the model and all that decides its speed.
+        open_: gives the back end, only where nothing is kept.
+        most: texts that are decoded together at most.
+    """
+    path = _kept_file(key)
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-        return CostCurve(rows=tuple(stored["rows"]), seconds=tuple(stored["seconds"]))
+        return CostCurve(**{name: tuple(stored[name]) for name in ("rows", "seconds", "per_cell")})
     except (OSError, ValueError, KeyError, TypeError):
-        curve = measure(backend, most)
-    keep(path, asdict(curve))
+        with open_() as backend:
+            curve = measure(backend, most)
+    _keep(path, asdict(curve))
     return curve
 
 
-def kept_file(key: Sequence[str]) -> Path:
+def _kept_file(key: Sequence[str]) -> Path:
     """Return where what was measured under a name is kept: in the user's cache directory."""
     home = os.environ.get("XDG_CACHE_HOME", "")
     return (Path(home) if home else Path.home() / ".cache") / "atlas" / "widths" / f"{'-'.join(key)}.json"
 
 
-def keep(path: Path, measured: dict[str, Any]) -> None:
+def _keep(path: Path, measured: dict[str, Any]) -> None:
     """Write what was measured, whole or not at all; where that cannot be, it is measured again next time."""
     scratch = path.with_suffix(f".{os.getpid()}")
     with suppress(OSError):

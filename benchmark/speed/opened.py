@@ -19,7 +19,7 @@ from benchmark.speed.programs import Device, Server, Spent, server
 from benchmark.speed.results import Reading
 from inference.base import Message, Request
 from inference.gguf import GgufModel
-from inference.layout import Width
+from inference.layout import MOST_WIDTH, Width
 
 ALONE, BENCH, SEQUENTIAL = "decoding alone", "llama-batched-bench", "Llama, one after another"
 ONE_REQUEST, PARALLEL = "llama-server, one request", "llama-server, parallel requests"
@@ -184,4 +184,5 @@ class Opened:
 
     @property
     def _width(self) -> Width:
-        return Width(most=max(self._texts, 2), streams=self._task.streams)
+        """As users have it: the engine chooses how many texts it decodes together."""
+        return Width(most=0 if self._texts <= MOST_WIDTH else self._texts, streams=self._task.streams)

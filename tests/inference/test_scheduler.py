@@ -103,6 +103,20 @@ def test_sequences_with_cells_of_their_own_are_neighbours_in_a_batch(monkeypatch
     assert len(scheduler.cache.cold) == 3
 
 
+def test_in_a_shared_cache_some_texts_wait_until_others_are_written():
+    curve = CostCurve(rows=(1, 4, 8), seconds=(1.0, 1.2, 2.4), per_cell=(0.01, 0.02, 0.04))
+    backend = ToyBackend(toy_shape(sequences=18, cells=2048))
+    width = WidthPolicy(16, curve, shared=True)
+    scheduler, live = Scheduler(backend, width=width), []
+    for seed in range(16):
+        scheduler.submit(toy_job(backend, b"what they share " * 4, 20, seed=seed))
+    while scheduler.busy:
+        scheduler.step()
+        live.append(len(scheduler.live))
+    assert max(live) == 4
+    assert backend.batches.count(4) >= 4 * 18
+
+
 def test_bad_widths_are_not_filled():
     curve = CostCurve(rows=(1, 2, 4, 8), seconds=(1.0, 3.0, 3.2, 4.0))
     backend = ToyBackend()

@@ -1,10 +1,18 @@
 """The width follows the measured curve, which is measured once."""
 
+from contextlib import nullcontext
+
 import pytest
 
 from inference.toy import ToyBackend, toy_shape
 from inference.width import CostCurve, WidthPolicy, cached_curve, measure
 
+TINY = CostCurve(
+    rows=(1, 2, 4, 8, 16),
+    seconds=(0.56, 0.52, 0.73, 1.28, 2.50),
+    per_cell=(0.00040, 0.00048, 0.00056, 0.00113, 0.00221),
+)
+"""Milliseconds of an 8 M model on a processor."""
 MEASURED_Q8 = CostCurve(rows=(1, 2, 4, 6, 8, 16), seconds=(15.8, 45.5, 56.5, 88.0, 76.0, 112.0))
 
 
@@ -24,12 +32,50 @@ def test_flat_curve_takes_all():
 
 def test_width_that_costs_more_than_it_brings_is_not_used():
     policy = WidthPolicy(9, CostCurve(rows=(1, 8), seconds=(1.0, 9.0)))
-    assert (policy.most, policy.rows(9)) == (1, 1)
+    assert policy.rows(9) == 1
 
 
 def test_width_that_costs_nothing_is_used():
     """What is left over would be decoded later, in a smaller batch."""
     assert WidthPolicy(9, CostCurve(rows=(1, 8), seconds=(1.0, 8.0))).rows(9) == 9
+
+
+@pytest.mark.parametrize(("texts", "width"), [(1, 1), (4, 4), (8, 4), (16, 4), (6, 6)])
+def test_texts_in_a_shared_cache_are_written_some_after_others(texts, width):
+    """Four and four: the last four are not in the way of the first ones."""
+    policy = WidthPolicy(16, TINY, shared=True)
+    policy.expect(400, [64] * texts)
+    assert policy.rows(texts) == width
+
+
+def test_where_each_has_its_own_cells_they_are_written_together():
+    policy = WidthPolicy(16, TINY)
+    policy.expect(464, [64] * 16)
+    assert policy.rows(16) == 16
+
+
+def test_short_texts_are_written_together():
+    policy = WidthPolicy(16, TINY, shared=True)
+    policy.expect(400, [2] * 16)
+    assert policy.rows(16) == 16
+
+
+def test_fixed_width_is_not_chosen():
+    policy = WidthPolicy(16, TINY, fixed=True, shared=True)
+    policy.expect(400, [64] * 16)
+    assert (policy.rows(16), policy.rows(99)) == (16, 16)
+
+
+def test_cells_make_a_step_dearer():
+    curve = CostCurve(rows=(1, 4), seconds=(1.0, 2.5), per_cell=(0.1, 0.4))
+    assert [curve.cost(rows, 10) for rows in (1, 2, 4)] == pytest.approx([2.0, 3.5, 6.5])
+
+
+@pytest.mark.parametrize("shares", [True, False])
+def test_longer_sequences_are_timed_where_the_context_holds_them(shares):
+    long = measure(ToyBackend(toy_shape(sequences=8, cells=8 * 600, context=600, shares=shares)), 8)
+    assert len(long.per_cell) == len(long.rows) == 7
+    assert measure(ToyBackend(toy_shape(sequences=8, cells=8 * 400, context=400, shares=shares)), 8).per_cell == ()
 
 
 @pytest.mark.parametrize("forks", [True, False])
@@ -42,17 +88,17 @@ def test_measuring_leaves_the_cache_empty(forks):
 
 def test_curve_is_measured_once(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    first = cached_curve(("model", "build"), ToyBackend(), 8)
+    first = cached_curve(("model", "build"), lambda: nullcontext(ToyBackend()), 8)
     idle = ToyBackend()
-    assert cached_curve(("model", "build"), idle, 8) == first
+    assert cached_curve(("model", "build"), lambda: nullcontext(idle), 8) == first
     assert idle.rows_decoded == 0
     (stored,) = (tmp_path / "atlas" / "widths").iterdir()
     stored.write_text("{", encoding="utf-8")
-    assert cached_curve(("model", "build"), idle, 8).rows == first.rows
+    assert cached_curve(("model", "build"), lambda: nullcontext(idle), 8).rows == first.rows
     assert idle.rows_decoded > 0
 
 
 def test_folder_that_cannot_be_written_only_costs_time(tmp_path, monkeypatch):
     (tmp_path / "atlas").write_text("a file", encoding="utf-8")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cached_curve(("model", "build"), ToyBackend(), 4).rows == (1, 2, 4, 8, 16, 32, 64)
+    assert cached_curve(("model", "build"), lambda: nullcontext(ToyBackend()), 4).rows == (1, 2, 4, 8, 16, 32, 64)
