@@ -19,6 +19,7 @@ import atexit
 import ctypes
 import importlib.metadata
 import os
+from array import array
 from collections import deque
 from dataclasses import dataclass
 from functools import cache
@@ -72,6 +73,11 @@ def _log_callback(library: Any) -> Any:
             _log.append(line)
 
     return library.llama_log_callback(keep)
+
+
+def _pointer(numbers: array[int], kind: Any) -> Any:
+    """Return a pointer to an array, which must stay and keep its length."""
+    return ctypes.cast(numbers.buffer_info()[0], kind)
 
 
 def _last_error() -> str:
@@ -244,21 +250,21 @@ class LlamaContext:
         size, shape = batch.size, self.shape
         if not 0 < size <= shape.rows or batch.outputs > shape.outputs:
             raise ModelError(f"a batch of {size} rows breaks the context's limits: report this")
-        tokens, ids = batch.tokens[:size].view(np.uint32), batch.sequences[:size].view(np.uint32)
-        if np.maximum.reduce(tokens) >= shape.vocabulary or np.maximum.reduce(ids) >= shape.sequences:
+        tokens, ids = batch.tokens[:size], batch.sequences[:size]
+        if min(tokens) < 0 or min(ids) < 0 or max(tokens) >= shape.vocabulary or max(ids) >= shape.sequences:
             raise ModelError("a batch names a token or a sequence that does not exist: report this")
 
     def _adopt(self, batch: Batch) -> None:
         """Point llama.cpp's struct at a batch's arrays; of the ids only their addresses are needed."""
-        rows = len(batch.tokens)
-        self._ones = np.ones(rows, np.int32)
-        self._addresses = batch.sequences.ctypes.data + np.arange(rows, dtype=np.uintp) * batch.sequences.itemsize
+        rows, (ids, _) = len(batch.tokens), batch.sequences.buffer_info()
+        self._ones = array("i", [1]) * rows
+        self._addresses = array("Q", range(ids, ids + rows * batch.sequences.itemsize, batch.sequences.itemsize))
         integers = ctypes.POINTER(ctypes.c_int32)
-        self._struct.token = ctypes.cast(batch.tokens.ctypes.data, integers)
-        self._struct.pos = ctypes.cast(batch.positions.ctypes.data, integers)
-        self._struct.n_seq_id = ctypes.cast(self._ones.ctypes.data, integers)
-        self._struct.seq_id = ctypes.cast(self._addresses.ctypes.data, ctypes.POINTER(integers))
-        self._struct.logits = ctypes.cast(batch.wanted.ctypes.data, ctypes.POINTER(ctypes.c_int8))
+        self._struct.token = _pointer(batch.tokens, integers)
+        self._struct.pos = _pointer(batch.positions, integers)
+        self._struct.n_seq_id = _pointer(self._ones, integers)
+        self._struct.seq_id = _pointer(self._addresses, ctypes.POINTER(integers))
+        self._struct.logits = _pointer(batch.wanted, ctypes.POINTER(ctypes.c_int8))
         self._batch = batch
 
     def outputs(self) -> Outputs:

@@ -107,16 +107,16 @@ class ToyBackend:
             raise NoRoomError("the toy's cache is full")
         self._logits, self._hidden = [], []
         for row in range(batch.size):
-            cell = self._append(int(batch.sequences[row]), int(batch.tokens[row]), int(batch.positions[row]))
+            cell = self._append(batch.sequences[row], batch.tokens[row], batch.positions[row])
             if batch.wanted[row]:
-                self._logits.append(self._logits_of(int(batch.sequences[row]), cell))
+                self._logits.append(self._logits_of(batch.sequences[row], cell))
                 if hidden:
                     self._hidden.append(self._states[cell.state % _STATES])
         self.rows_decoded += batch.size
         self.batches.append(batch.size)
 
     def _check(self, batch: Batch) -> None:
-        wanted = int(batch.wanted[: batch.size].sum())
+        wanted = sum(batch.wanted[: batch.size])
         if not 0 < batch.size <= self.shape.rows or wanted > self.shape.outputs:
             raise ModelError(f"a batch of {batch.size} rows with {wanted} outputs breaks the toy's limits")
 

@@ -250,7 +250,7 @@ def test_hidden_states_come_with_every_row_but_never_beside_prompts(monkeypatch)
     decode = ToyBackend.decode
 
     def watched(self, batch, *, hidden=False):
-        asked.append((hidden, batch.size, int(batch.wanted[: batch.size].sum())))
+        asked.append((hidden, batch.size, sum(batch.wanted[: batch.size])))
         decode(self, batch, hidden=hidden)
 
     monkeypatch.setattr(ToyBackend, "decode", watched)
