@@ -90,6 +90,21 @@ class Terms:
 class Writer:
     """One completion in the making; a controller of the scheduler."""
 
+    __slots__ = (
+        "_answer",
+        "_budget",
+        "_ends_text",
+        "_grammar",
+        "_most",
+        "_piece",
+        "_sampler",
+        "_signals",
+        "_stops",
+        "_thinking",
+        "_tokens",
+        "_unread",
+    )
+
     def __init__(
         self,
         vocabulary: Vocabulary,
@@ -102,10 +117,10 @@ class Writer:
 
         Where nothing hangs on it, what tokens say is read when somebody asks: a step of many texts is shorter so.
         """
-        self._vocabulary = vocabulary
+        self._piece, self._ends_text = vocabulary.piece, vocabulary.ends_text
         self._sampler = sampler
         self._budget = budget
-        self._terms = terms
+        self._most, self._stops, self._grammar = terms.max_tokens, terms.stops, terms.grammar
         self._signals = signals
         self._thinking = TextTail()
         self._answer = TextTail(terms.stops, skip_newlines=budget.open)
@@ -155,44 +170,43 @@ class Writer:
             return self._think(forced)
         if self._budget.open:
             token = self._sampler.draw(outputs, at)
-            return self._think(self._budget.instead_of(token, ends_text=self._vocabulary.ends_text(token)))
+            return self._think(self._budget.instead_of(token, ends_text=self._ends_text(token)))
         return self._answer_step(outputs, at, hidden)
 
     def close(self) -> None:
         """Free sampler and grammar."""
         self._sampler.close()
-        if self._terms.grammar is not None:
-            self._terms.grammar.close()
+        if self._grammar is not None:
+            self._grammar.close()
 
     def _answer_step(self, outputs: Outputs, at: int, hidden: Row | None) -> tuple[int, ...] | Stop:
-        most = self._terms.max_tokens
-        if self._tokens >= most:
+        if self._tokens >= self._most:
             return "length"
         token = self._sampler.draw(outputs, at)
         if not self._budget.over and self._opens(token):
             self._begin_answer()
             return (token,)
-        grammar = self._terms.grammar
+        grammar = self._grammar
         lawful = token if grammar is None else self._lawful(grammar, token, outputs.logits[at])
-        if lawful is None or self._vocabulary.ends_text(lawful):
+        if lawful is None or self._ends_text(lawful):
             return "end"
         if self._signals is not None:
             self._signals.add(outputs, at, lawful, hidden)
         self._tokens += 1
         self._unread.append(lawful)
-        if self._terms.stops and self._read():
+        if self._stops and self._read():
             return "stop_text"
-        return "length" if self._tokens >= most else (lawful,)
+        return "length" if self._tokens >= self._most else (lawful,)
 
     def _read(self) -> bool:
         """Put the answer's tokens into the text; return True, and cut the text, when a stop text is complete."""
         unread, self._unread = self._unread, []
-        return self._answer.add(b"".join(map(self._vocabulary.piece, unread)))
+        return self._answer.add(b"".join(map(self._piece, unread)))
 
     def _begin_answer(self) -> None:
         """Begin anew: what was written before a block of thinking is no answer."""
         self._unread = []
-        self._answer = TextTail(self._terms.stops, skip_newlines=True)
+        self._answer = TextTail(self._stops, skip_newlines=True)
         if self._signals is not None:
             self._signals.clear()
 
@@ -209,7 +223,7 @@ class Writer:
             if masked is None:
                 return None
             token = self._sampler.draw(Outputs(masked[None]), 0)
-        if not self._vocabulary.ends_text(token):
+        if not self._ends_text(token):
             grammar.accept(token)
         return token
 
@@ -217,7 +231,7 @@ class Writer:
         """Put tokens of the block into the text; the blank line after the end mark is in no text."""
         for token in tokens:
             if not self._budget.is_mark(token):
-                self._thinking.add(self._vocabulary.piece(token))
+                self._thinking.add(self._piece(token))
         if not self._budget.open:
-            self._answer = TextTail(self._terms.stops, skip_newlines=True)
+            self._answer = TextTail(self._stops, skip_newlines=True)
         return tokens

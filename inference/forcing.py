@@ -50,6 +50,8 @@ class ThinkingBudget:
     `open`: inside the block. `over`: the block is closed or will never open, all that comes is the answer.
     """
 
+    __slots__ = ("_closing", "_marks", "_thinking", "_waits", "open", "over", "spent")
+
     def __init__(self, marks: ThinkingMarks | None, thinking: Thinking, *, opened: bool) -> None:
         """Start a sequence; `opened` when the prompt ends inside a thinking block."""
         self._marks = marks

@@ -23,11 +23,13 @@ from array import array
 from collections import deque
 from dataclasses import dataclass
 from functools import cache
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from gguf import GGMLQuantizationType
+from numpy.typing import NDArray
 
 from inference.backend import Batch, NoRoomError, Sampling, Shape
 from inference.base import ModelError, RequestRefusedError
@@ -78,6 +80,11 @@ def _log_callback(library: Any) -> Any:
 def _pointer(numbers: array[int], kind: Any) -> Any:
     """Return a pointer to an array, which must stay and keep its length."""
     return ctypes.cast(numbers.buffer_info()[0], kind)
+
+
+def _addressing(function: Any, *arguments: Any) -> Any:
+    """Return a function of llama.cpp that gives a plain address, as a pointer object for each step costs too much."""
+    return ctypes.CFUNCTYPE(ctypes.c_void_p, *arguments)(ctypes.cast(function, ctypes.c_void_p).value or 0)
 
 
 def _last_error() -> str:
@@ -136,7 +143,9 @@ class LlamaContext:
         self._grammars = GrammarShelf(self._lib, self._vocabulary, self._candidates)
         self._pieces: dict[int, bytes] = {}
         self._ends: dict[int, bool] = {}
-        self._views: dict[tuple[int, int], Row] = {}
+        self._views: dict[tuple[int, tuple[int, ...]], NDArray[np.float32]] = {}
+        self._logits_address = _addressing(self._lib.llama_get_logits, ctypes.c_void_p)
+        self._state_address = _addressing(self._lib.llama_get_embeddings_ith, ctypes.c_void_p, ctypes.c_int32)
         self._batch: Batch | None = None
         self._outputs: Outputs | None = None
         self._struct = self._lib.llama_batch()
@@ -271,14 +280,15 @@ class LlamaContext:
         """Return a view of the wanted rows' logits, which lie one behind another, valid until the next batch."""
         if self._outputs is None:
             rows, size = self._batch.outputs if self._batch is not None else 0, self.shape.vocabulary
-            pointer = self._lib.llama_get_logits(self._context) if rows else None
-            view = self._view(pointer, rows * size) if rows else np.empty(0, np.float32)
-            self._outputs = Outputs(view.reshape(rows, size))
+            if rows:
+                self._outputs = Outputs(self._view(self._logits_address(self._context), (rows, size)))
+            else:
+                self._outputs = Outputs(np.empty((0, size), np.float32))
         return self._outputs
 
     def hidden(self, at: int) -> Row:
         """Return a view of a wanted row's state after the final norm, shape (width,)."""
-        return self._view(self._lib.llama_get_embeddings_ith(self._context, self._from_end(at)), self._width)
+        return self._view(self._state_address(self._context, self._from_end(at)), (self._width,))
 
     def _from_end(self, at: int) -> int:
         """Return llama.cpp's name for a wanted row; it ends the process where there is none."""
@@ -287,16 +297,16 @@ class LlamaContext:
             raise ModelError(f"the batch has no wanted row {at}: report this")
         return at - rows
 
-    def _view(self, pointer: Any, size: int) -> Row:
+    def _view(self, address: int | None, shape: tuple[int, ...]) -> NDArray[np.float32]:
         """Return an array over llama.cpp's memory, which lies where it lay before unless a limit was raised."""
-        if not pointer:
+        if not address:
             raise ModelError("llama.cpp gives no such row: report this")
-        key = ctypes.addressof(pointer.contents), size
+        key = address, shape
         if key not in self._views:
             if len(self._views) >= _MOST_VIEWS:
                 self._views.clear()
-            memory: Any = (ctypes.c_float * size).from_address(key[0])
-            self._views[key] = np.frombuffer(memory, np.float32)
+            memory: Any = (ctypes.c_float * prod(shape)).from_address(address)
+            self._views[key] = np.frombuffer(memory, np.float32).reshape(shape)
         return self._views[key]
 
     def copy(self, source: int, target: int, length: int) -> None:

@@ -31,7 +31,7 @@ class Planner:
         for job in live:
             if len(job.tokens) - job.done != 1 or job.done < job.prompt_length:
                 return None
-            if _drafts(job):
+            if job.lookup is not None and _drafts(job):
                 return None
         rows = self._width.rows(len(live))
         if not 0 < rows <= min(free_cells, self._shape.rows, self._shape.outputs):

@@ -149,9 +149,9 @@ class Scheduler:
 
     def _end_limited(self) -> None:
         """End what is late or no longer wanted; a question that several jobs share is asked once."""
-        limited = [
-            job for job in (*self._live, *self._waiting) if job.cancelled is not None or job.deadline is not None
-        ]
+        limited = [job for job in self._live if job.cancelled is not None or job.deadline is not None]
+        if self._waiting:
+            limited += [job for job in self._waiting if job.cancelled is not None or job.deadline is not None]
         if not limited:
             return
         now = time.monotonic()
