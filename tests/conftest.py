@@ -25,16 +25,16 @@ LOCAL_NAMES = {"", "localhost", "localhost.localdomain"}
 
 
 def _docker_missing() -> str:
-    import docker
-    from docker.errors import DockerException
+    from sandbox.base import SandboxUnavailableError
+    from sandbox.connection import connect
 
     try:
-        client = docker.from_env(timeout=10)
+        client = connect(10)
         try:
             client.ping()
         finally:
             client.close()
-    except DockerException:
+    except SandboxUnavailableError:
         return "no Docker engine answers (deploy/docker-engine.sh starts one)"
     return ""
 
