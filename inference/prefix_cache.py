@@ -97,7 +97,9 @@ class PrefixCache:
         self._tree = PrefixTree()
         self._free = list(range(shape.sequences))[::-1]
         self._cold: dict[int, bool] = {}
-        # Whether it was used since it was kept; the one that was not used for longest comes first.
+        # Whether it was used again, after an idle time; the one that was not used for longest comes first.
+        self._recent: set[int] = set()
+        """Those that were kept since the engine was idle, whose use by others of one batch tells nothing."""
         self._pins: dict[int, Tokens] = {}
         self._next_pin = 0
         self.reused = 0
@@ -144,8 +146,7 @@ class PrefixCache:
             self._tree.put(sequence, prompt[:length])
             self.reused += length
             if source in self._cold:
-                del self._cold[source]
-                self._cold[source] = True
+                self._cold[source] = self._cold.pop(source) or source not in self._recent
         return sequence, length
 
     def grow(self, sequence: int, tokens: int) -> None:
@@ -183,6 +184,7 @@ class PrefixCache:
         self._tree.put(sequence, kept)
         sequence = self._moved_up(sequence, kept)
         self._cold[sequence] = wanted
+        self._recent.add(sequence)
         while self.cold_cells > self._most_cold and len(self._cold) > 1 and self._evict(spare=sequence):
             pass
 
@@ -211,6 +213,10 @@ class PrefixCache:
     def evict(self, *, pinned: bool = True) -> bool:
         """Give up the prefix that was not used for longest, a pinned one last or never; False when there is none."""
         return self._evict(spare=-1) or (pinned and self._evict(spare=-1, pinned=True))
+
+    def begin(self) -> None:
+        """Take note that an idle engine gets work: from now on it tells something when a prefix is used again."""
+        self._recent.clear()
 
     def leave_strangers(self, prompt: Tokens) -> None:
         """Before an idle engine begins with a prompt: give up what was kept, never used again, and is no part of it.

@@ -106,6 +106,8 @@ class Scheduler:
             job.on_failure(ModelError(f"a text of {job.most_tokens} tokens does not fit: raise context_tokens"))
             job.controller.close()
             return
+        if not self.busy:
+            self.cache.begin()
         self._arrived += 1
         job.order = self._arrived
         self._waiting.push(job)

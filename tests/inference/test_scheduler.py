@@ -393,6 +393,19 @@ def test_stranger_to_a_prompt_leaves_an_idle_engine():
     assert kept_prompts([a, a[:30] + b[:30], a]) == [0, 30, 49]
 
 
+def test_texts_of_one_batch_do_not_keep_their_prompt():
+    """The later ones find it kept by the earlier ones, which does not say that anybody will ask for it again."""
+    backend = ToyBackend(toy_shape(sequences=8, cells=4096))
+    scheduler = scheduler_over(backend, 2)
+    for prompt, texts in ((b"a" * 50, 6), (b"b" * 50, 1)):
+        for seed in range(texts):
+            scheduler.submit(toy_job(backend, prompt, 5, seed=seed))
+        while scheduler.busy:
+            scheduler.step()
+    assert scheduler.counts().reused == 5 * 49
+    assert [backend.text(sequence) for sequence in scheduler.cache.cold] == [list(b"b" * 49)]
+
+
 def test_exact_mode_drafts_nothing():
     """Rows of drafts are rounded otherwise, and whether they pay is a matter of time."""
     backend = ToyBackend(toy_shape(sequences=1, rows=16), copies=True)
