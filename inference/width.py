@@ -147,16 +147,19 @@ def _read_seconds(backend: Backend, cells: int) -> float:
 def _timed(backend: Backend, sequences: int, widths: Sequence[int], cells: int) -> dict[int, float]:
     """Return the seconds of steps of several widths over sequences of a length, in rounds.
 
-    The first round is always whole, as a width that was not timed would be guessed.
+    The first round is always whole, as a width that was not timed would be guessed. The first step after a prompt takes
+    twice as long and is not counted.
     """
     shape = backend.shape
     batch = Batch(shape.rows)
-    began = time.monotonic()
     shares = shape.can_fork and cells + 2 * max(widths) <= shape.cells
     longest = shape.context if shares else min(shape.context, shape.cells // sequences)
     timed: dict[int, float] = {}
-    for turn in range(_ROUNDS):
-        lengths = _fill(backend, batch, sequences, cells, again=turn > 0)
+    _fill(backend, batch, sequences, cells, again=False)
+    _step(backend, batch, [cells], 1)
+    began = time.monotonic()
+    for _ in range(_ROUNDS):
+        lengths = _fill(backend, batch, sequences, cells, again=True)
         for rows in widths:
             each = -(-rows // sequences)
             if lengths[0] + each > longest:

@@ -397,8 +397,8 @@ def test_texts_of_one_batch_do_not_keep_their_prompt():
     """The later ones find it kept by the earlier ones, which does not say that anybody will ask for it again."""
     backend = ToyBackend(toy_shape(sequences=8, cells=4096))
     scheduler = scheduler_over(backend, 2)
-    for prompt, texts in ((b"a" * 50, 6), (b"b" * 50, 1)):
-        for seed in range(texts):
+    for prompt, together in ((b"a" * 50, 6), (b"b" * 50, 1)):
+        for seed in range(together):
             scheduler.submit(toy_job(backend, prompt, 5, seed=seed))
         while scheduler.busy:
             scheduler.step()
