@@ -21,9 +21,10 @@ from typing import Any
 from inference.backend import Backend, Batch
 
 MEASURED = (1, 2, 4, 8, 16, 32, 64)
-_ROUNDS = 16
+_ROUNDS = 64
 """What else the machine does comes and goes; the least of several rounds is what a step costs."""
-_MOST_SECONDS = 2.0
+_LEAST_ROUNDS, _SECONDS, _MOST_SECONDS = 3, 1.0, 3.0
+"""Rounds end after the first number of seconds when there were some, and after the second in any case."""
 _LONGEST = 1024
 _BLOCK = 256
 """llama.cpp attends to the cells in use rounded up to a multiple of this; both lengths lie in the upper half of one."""
@@ -118,7 +119,7 @@ def blocks(context: int) -> int:
 
 
 def measure(backend: Backend, most: int) -> CostCurve:
-    """Time steps of 1, 2, 4 ... rows over short sequences and over longer ones, for about two seconds each.
+    """Time steps of 1, 2, 4 ... rows over short sequences and over longer ones, for a second or more each.
 
     The cache must be empty and is empty afterwards.
     """
@@ -158,7 +159,7 @@ def _timed(backend: Backend, sequences: int, widths: Sequence[int], cells: int) 
     _fill(backend, batch, sequences, cells, again=False)
     _step(backend, batch, [cells], 1)
     began = time.monotonic()
-    for _ in range(_ROUNDS):
+    for turn in range(1, _ROUNDS + 1):
         lengths = _fill(backend, batch, sequences, cells, again=True)
         for rows in widths:
             each = -(-rows // sequences)
@@ -167,7 +168,7 @@ def _timed(backend: Backend, sequences: int, widths: Sequence[int], cells: int) 
             seconds = _step(backend, batch, lengths[: rows // each], each)
             timed[rows] = min(seconds, timed.get(rows, seconds))
             lengths[: rows // each] = [length + each for length in lengths[: rows // each]]
-        if time.monotonic() - began > _MOST_SECONDS:
+        if time.monotonic() - began > (_SECONDS if turn >= _LEAST_ROUNDS else _MOST_SECONDS):
             break
     for sequence in range(sequences):
         backend.trim(sequence, 0)
