@@ -45,17 +45,28 @@ class Planner:
         chosen = deciding[: self._width.rows(len(deciding))]
         if not reading:
             return self._decided(deciding, chosen, free_cells)
-        if any(job.hidden for job in chosen):
+        # Few rows are dear: texts that go on wait while more wait for their prompts, or for one batch.
+        last = sum(job.outstanding for job in reading) <= self._shape.rows
+        if last or len(reading) > len(deciding) or any(job.hidden for job in chosen):
             chosen = []
         spans, room, outputs = self._feed(chosen)
         room = min(room, _CHUNK) if chosen else room
         for job in reading:
             span = self._read(job, room, outputs)
-            if span is not None:
-                spans.append(span)
-                room -= len(span.tokens)
-                outputs -= span.wanted
+            if span is None or not self._fits(job, span, first=len(spans) == len(chosen)):
+                continue
+            spans.append(span)
+            room -= len(span.tokens)
+            outputs -= span.wanted
         return spans
+
+    def _fits(self, job: Job, span: Span, *, first: bool) -> bool:
+        """Say whether a chunk had better be in a batch.
+
+        Sequences with cells of their own are read by equal lengths at a time, so that the odd end of a batch is not
+        filled with the beginning of another prompt.
+        """
+        return first or self._shape.shares_cells or job.done + len(span.tokens) >= len(job.tokens) - 1
 
     def _decided(self, deciding: Sequence[Job], chosen: Sequence[Job], free_cells: int) -> list[Span]:
         """Feed the texts that are fastest together, or all of them where drafts make that faster."""

@@ -8,7 +8,8 @@ A step ends what must end, admits waiting jobs, decodes one batch, and hands eac
 - A job whose prompt shares more with one that is being read than with anything in the cache waits for that prefix.
 - Only so many jobs are admitted as are written soonest together (`inference/width.py`), unless some draft; of the live
   ones so many are decoded, the oldest first. The others pause with their cells, unless drafts pay for all of them.
-- Prompts are read in chunks beside running decodes, in order of admission.
+- Prompts are read in chunks beside running decodes, in order of admission, and before those where more texts wait for
+  their prompts than go on, or for one batch alone.
 
 Exact mode (`segment` > 0, one live job): every prompt is read in the same passes, so that a text depends on its request
 alone. Where hidden states are asked for every row of a step is kept, so that no such step also reads prompts.

@@ -66,9 +66,9 @@ def test_live_texts_decode_in_one_batch():
 
 
 def test_prompts_are_read_beside_running_decodes():
-    backend = ToyBackend(toy_shape(rows=200))
+    backend = ToyBackend(toy_shape(rows=150, context=512))
     scheduler = scheduler_over(backend, 2)
-    first, second = toy_job(backend, b"a" * 9, 60), toy_job(backend, b"b" * 180, 10)
+    first, second = toy_job(backend, b"a" * 9, 60), toy_job(backend, b"b" * 400, 10)
     scheduler.submit(first)
     for _ in range(5):
         scheduler.step()
@@ -76,8 +76,33 @@ def test_prompts_are_read_beside_running_decodes():
     said = len(first.controller.out)
     while len(second.controller.out) < 1:
         scheduler.step()
-    assert len(first.controller.out) - said >= 2
-    assert 129 in backend.batches
+    assert len(first.controller.out) - said == 2
+    assert backend.batches[-3:] == [129, 129, 144], "what is left in the end is one batch, and goes first"
+
+
+def test_prompts_are_read_first_where_most_wait_for_theirs():
+    backend = ToyBackend(toy_shape(rows=64, context=512, cells=4096))
+    scheduler = scheduler_over(backend, 4)
+    first, *others = [toy_job(backend, bytes([97 + text]) * (9 if text == 0 else 100), 10) for text in range(4)]
+    scheduler.submit(first)
+    for _ in range(3):
+        scheduler.step()
+    for job in others:
+        scheduler.submit(job)
+    said = len(first.controller.out)
+    while not others[0].controller.out:
+        scheduler.step()
+    assert len(first.controller.out) == said
+    while not others[2].controller.out:
+        scheduler.step()
+    assert len(first.controller.out) > said, "two wait and two go on"
+
+
+def test_sequences_with_cells_of_their_own_are_not_read_in_odd_parts():
+    """Equal lengths are decoded in one pass: a batch is not filled up with the beginning of a further prompt."""
+    backend = ToyBackend(toy_shape(rows=64, context=128, cells=1024, shares=False))
+    run(backend, [toy_job(backend, bytes([97 + text]) * 30, 2) for text in range(3)], 3)
+    assert backend.batches[:2] == [60, 30]
 
 
 def test_sequences_with_cells_of_their_own_are_neighbours_in_a_batch(monkeypatch):
