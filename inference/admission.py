@@ -7,6 +7,7 @@ of their limits that former jobs used.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 from inference.backend import Shape
 from inference.job import Job
@@ -47,38 +48,50 @@ class Admission:
         promised = max(common_length(tokens, other.all_tokens()[: other.to_read - 1]) for other in reading)
         return promised >= self._cache.usable(tokens) + _WORTH_WAITING
 
-    def is_faster(self, job: Job, live: Sequence[Job], waiting: int) -> bool:
-        """Say whether one more live text, the next of `waiting` like it, is faster; with drafts all are live.
+    def is_faster(self, job: Job, live: Sequence[Job], waiting: int, sibling: Job | None) -> bool:
+        """Say whether one more live text is faster, as the others that wait, each like the sibling, are to come.
 
-        Those take turns where that is faster, and do not where what is drafted pays for them all.
+        Where some draft all are live: those that take turns do not where what is drafted pays for them all.
         """
+        if any(one.lookup is not None for one in (job, *live)):
+            return True
         tokens = job.all_tokens()
-        own = len(tokens) - self._cache.usable(tokens) + self._expected(job.most_tokens - len(tokens)) / 2
-        self.expect(live, [own] * waiting)
-        return self._width.rows(len(live) + waiting) > len(live) or any(one.lookup for one in (job, *live))
+        new = len(tokens) - self._cache.usable(tokens)
+        if sibling is not None:
+            others = sibling.all_tokens()
+            new_too = len(others) - max(self._cache.usable(others), common_length(tokens, others))
+        else:
+            sibling, new_too = job, new
+        self.expect(live, [self._attended(job, new), *[self._attended(sibling, new_too)] * (waiting - 1)])
+        return self._width.rows(len(live) + waiting) > len(live)
 
-    def expect(self, live: Sequence[Job], others: Sequence[float] = ()) -> None:
-        """Tell the width what cells there are and what live texts, and others behind them, will add to them."""
+    def expect(self, live: Sequence[Job], further: Sequence[float] = ()) -> None:
+        """Tell the width what cells there are and will be, with live texts and with further ones behind them."""
+        texts = [*[self._attended(job, job.outstanding) for job in live], *further]
         if self._shape.shares_cells:
             cells = float(self._shape.cells - self._cache.free_cells)
+            self._width.expect(cells, [cells + more for more in accumulate(texts)])
         else:
             cells = sum(job.done for job in live) / max(1, len(live))
-        growth = [one.outstanding + self._expected(one.most_tokens - len(one.tokens)) / 2 for one in live]
-        self._width.expect(cells, [*growth, *others])
+            self._width.expect(cells, [length / count for count, length in enumerate(accumulate(texts), 1)])
+
+    def _attended(self, job: Job, new: int) -> float:
+        """Return the cells that a text adds on average while it is written, or has where nothing is shared."""
+        return (new if self._shape.shares_cells else len(job.tokens)) + self._expected(job.still) / 2
 
     def has_room(self, job: Job, live: Sequence[Job]) -> bool:
         """Say whether the cells are free that a job and the live ones are expected to need; evicts what is cold."""
         if not live:
             return True
         tokens = job.all_tokens()
-        wanted = len(tokens) - self._cache.usable(tokens) + self._expected(job.most_tokens - len(tokens))
-        promised = sum(one.outstanding + self._expected(one.most_tokens - len(one.tokens)) for one in live)
+        wanted = len(tokens) - self._cache.usable(tokens) + self._expected(job.still)
+        promised = sum(one.outstanding + self._expected(one.still) for one in live)
         if self._cache.free_cells + self._cache.cold_cells < wanted + promised:
             return False
         while self._cache.free_cells < wanted + promised:
             if not self._cache.evict(pinned=False):
                 return False
-            wanted = len(tokens) - self._cache.usable(tokens) + self._expected(job.most_tokens - len(tokens))
+            wanted = len(tokens) - self._cache.usable(tokens) + self._expected(job.still)
         return True
 
     def _expected(self, tokens: int) -> int:

@@ -109,7 +109,8 @@ class Batch:
         """Append tokens of one sequence and want the logits of the last `wanted`; return the place of their first."""
         count, place = len(tokens), self.outputs
         self.add_rows([sequence] * count, list(range(position, position + count)), tokens)
-        self.wanted[self.size - count : self.size - wanted] = array("b", [0]) * (count - wanted)
+        if count > wanted:
+            self.wanted[self.size - count : self.size - wanted] = array("b", [0]) * (count - wanted)
         self.outputs = place + wanted
         return place
 

@@ -50,6 +50,11 @@ class FairQueue:
         """Return the first job of each group, the group whose turn it is first."""
         return tuple(group.jobs[0] for group in self._groups)
 
+    def after(self, job: Job) -> Job | None:
+        """Return the second job of the group whose first one this is."""
+        group = next(group for group in self._groups if group.jobs[0] is job)
+        return group.jobs[1] if len(group.jobs) > 1 else None
+
     def remove(self, job: Job) -> None:
         """Take a job out; its group goes to the end of the round."""
         group = next(group for group in self._groups if job in group.jobs)

@@ -42,7 +42,7 @@ class Wish:
     sequences: int = 1
     """Texts that the engine keeps, live and cold."""
     batch: int = 0
-    """Rows in one pass; 0: as suits the processor or the GPU."""
+    """Rows in one pass at least; no fewer than suit the processor or the GPU."""
     outputs: int = 32
 
 

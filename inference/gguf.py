@@ -8,11 +8,12 @@ What a seed promises depends on the width:
 - `width=1`, the default: texts are decoded one at a time, and the same request gives the same text in any process and
   after any other request, on one machine with one build and one thread count. For that the prompt is read in fixed
   segments, and only what a former prompt read in the same passes is reused.
-- any other width: the same requests in the same order into an idle engine give the same texts. Beside other work a
-  batch has other rows, sums are rounded otherwise, and a text may part from its twin at a near tie: each token is still
-  drawn from the model's distribution, but the seed does not name the text. `LOG.md` has how often. Whether sequences
-  share their cells was measured on the machine, and rounds otherwise as well. To have a run again, replay it from a
-  recording: `atlas bench` and `atlas ablate` keep every completion, whatever the width.
+- any other width: the same requests in the same order into a new engine give the same texts. Beside other work a batch
+  has other rows, sums are rounded otherwise, and a text may part from its twin at a near tie: each token is still drawn
+  from the model's distribution, but the seed does not name the text. `LOG.md` has how often. Whether sequences share
+  their cells was measured on the machine, and rounds otherwise as well. `width=0` also measures how many texts are
+  decoded together. To have a run again, replay it from a recording: `atlas bench` and `atlas ablate` keep every
+  completion, whatever the width.
 
 Limits: cancellation acts between steps. A file made to attack llama.cpp's parser is not stopped
 (`inference/gguf_file.py` says what is).
@@ -25,7 +26,7 @@ import os
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import closing, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -99,26 +100,26 @@ class GgufModel:
         wide = width if isinstance(width, Width) else Width(most=width)
         load = partial(LlamaContext, path, gpu_layers=gpu_layers, threads=threads)
 
-        def key(layout: Layout) -> tuple[str, str]:
-            return self.fingerprint[:24], build_key(layout, self.context_tokens, gpu_layers, threads)
+        def measured(layout: Layout, opened: LlamaContext | None = None) -> CostCurve:
+            key = self.fingerprint[:24], build_key(layout, self.context_tokens, gpu_layers, threads)
 
-        def measured(layout: Layout) -> CostCurve:
-            return cached_curve(key(layout), lambda: closing(load(layout=layout)), MOST_WIDTH)
+            def open_() -> AbstractContextManager[LlamaContext]:
+                return nullcontext(opened) if opened else closing(load(layout=layout))
 
-        layout = self._laid_out(header, segment, wide, measured)
-        self.layout = layout
-        self._llama = load(layout=layout)
+            return cached_curve(key, open_, MOST_WIDTH, self.context_tokens)
+
+        self.layout = self._laid_out(header, segment, wide, measured)
+        self._llama = load(layout=self.layout)
         try:
             self._prompts = PromptTokens(
                 self._llama, header, template_source=template_source, context=self.context_tokens
             )
-            here = nullcontext(self._llama)
-            curve = None if wide.most == 1 else cached_curve(key(layout), lambda: here, MOST_WIDTH)
+            curve = None if wide.most == 1 else measured(self.layout, self._llama)
         except ModelError:
             self._llama.close()
             raise
         self.notice = self._notice(header)
-        policy = WidthPolicy(wide.most or MOST_WIDTH, curve, fixed=wide.most > 0, shared=layout.unified)
+        policy = WidthPolicy(wide.most or MOST_WIDTH, curve, fixed=wide.most > 0)
         scheduler = Scheduler(self._llama, width=policy, segment=segment if wide.most == 1 else 0)
         self._engine = Engine(self._llama, scheduler, name=self.name)
         self._close = weakref.finalize(self, self._engine.close)
@@ -132,7 +133,9 @@ class GgufModel:
         if width.streams is None and not layout.unified:
             shared = layout_for(header, self.context_tokens, segment, replace(width, streams=False))
             widths = range(width.most or 1, (width.most or MOST_WIDTH) + 1)
-            if not streams_pay(self.context_tokens, widths, measured(shared), measured(layout)):
+            curve = measured(shared)
+            # Where this one says that cells do not matter, the other is not opened.
+            if curve.per_cell is None or not streams_pay(self.context_tokens, widths, curve, measured(layout)):
                 return shared
         return layout
 
@@ -241,7 +244,7 @@ class GgufModel:
             )
         finally:
             if not self._engine.closed:
-                self._engine.ask(lambda scheduler: scheduler.cache.unpin(pin))
+                self._engine.ask(lambda scheduler: scheduler.unpin(pin))
 
     def close(self) -> None:
         """Free the weights; texts in the making end with a `ModelError`."""

@@ -84,6 +84,11 @@ class Job:
         return len(self.tokens) - self.done
 
     @property
+    def still(self) -> int:
+        """Most tokens that may still be written."""
+        return self.most_tokens - len(self.tokens)
+
+    @property
     def left(self) -> int:
         """Most tokens that the job may still add to the cache."""
         return self.most_tokens - self.done

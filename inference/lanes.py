@@ -31,7 +31,7 @@ def streams_pay(context: int, widths: range, shared: CostCurve, own: CostCurve) 
         shared: what a step costs over shared cells.
         own: what it costs where each sequence has cells of its own.
     """
-    if not shared.per_cell or not own.per_cell:
+    if shared.per_cell is None or own.per_cell is None:
         return False
     prompt, text = expected_lengths(context)
     together = max(rows / shared.cost(rows, prompt + rows * text / 2) for rows in widths)

@@ -81,5 +81,6 @@ def _cell_bytes(header: GgufHeader) -> int:
 def build_key(layout: Layout, context: int, gpu_layers: int, threads: int) -> str:
     """Return a name for what besides the model decides the cost of a step and how well it can be measured."""
     cache = (layout.unified, layout.kv_type, layout.flash(on_gpu=gpu_layers != 0))
-    facts = (LlamaContext.build(), cache, blocks(context), gpu_layers, threads, os.cpu_count())
+    measured = min(layout.sequences, MOST_WIDTH), layout.outputs, blocks(min(context, layout.cells))
+    facts = (LlamaContext.build(), cache, measured, gpu_layers, threads, os.cpu_count())
     return sha256(repr(facts).encode()).hexdigest()[:16]

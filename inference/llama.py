@@ -77,9 +77,14 @@ def _log_callback(library: Any) -> Any:
     return library.llama_log_callback(keep)
 
 
+def _held(numbers: array[int]) -> Any:
+    """Return an array's memory, which keeps it where it is: to let it grow is an error now."""
+    return (ctypes.c_char * (len(numbers) * numbers.itemsize)).from_buffer(numbers)
+
+
 def _pointer(numbers: array[int], kind: Any) -> Any:
-    """Return a pointer to an array, which must stay and keep its length."""
-    return ctypes.cast(numbers.buffer_info()[0], kind)
+    """Return a pointer to an array's memory, which it holds."""
+    return ctypes.cast(_held(numbers), kind)
 
 
 def _addressing(function: Any, *arguments: Any) -> Any:
@@ -265,9 +270,11 @@ class LlamaContext:
 
     def _adopt(self, batch: Batch) -> None:
         """Point llama.cpp's struct at a batch's arrays; of the ids only their addresses are needed."""
-        rows, (ids, _) = len(batch.tokens), batch.sequences.buffer_info()
+        rows, size = len(batch.tokens), batch.sequences.itemsize
         self._ones = array("i", [1]) * rows
-        self._addresses = array("Q", range(ids, ids + rows * batch.sequences.itemsize, batch.sequences.itemsize))
+        self._ids = _held(batch.sequences)
+        first = ctypes.addressof(self._ids)
+        self._addresses = array("Q", range(first, first + rows * size, size))
         integers = ctypes.POINTER(ctypes.c_int32)
         self._struct.token = _pointer(batch.tokens, integers)
         self._struct.pos = _pointer(batch.positions, integers)

@@ -9,7 +9,7 @@ from inference.job import Job, Span
 from inference.width import WidthPolicy
 
 _CHUNK = 128
-"""Prompt tokens read beside running decodes, so that those do not stall."""
+"""Prompt tokens read beside running decodes, so that those are not held up."""
 _DRAFTED = (1, 2, 4, 8)
 """Lengths of drafts that are compared, beside the longest."""
 
@@ -38,22 +38,27 @@ class Planner:
             return None
         return list(live[:rows])
 
-    def spans(self, live: Sequence[Job], free_cells: int) -> list[Span]:
-        """Return what the next step feeds; needs more cells than are free only where no draft is to blame."""
+    def spans(self, live: Sequence[Job], free_cells: int, *, patient: bool = True) -> list[Span]:
+        """Return what the next step feeds; needs more cells than are free only where no draft is to blame.
+
+        Few rows are dear: texts that go on wait while more wait for their prompts, or for what is left of those in one
+        batch, unless they are not `patient`.
+        """
         deciding = [job for job in live if not job.reading]
         reading = [job for job in live if job.reading]
         chosen = deciding[: self._width.rows(len(deciding))]
-        if not reading:
+        hidden = any(job.hidden for job in chosen)
+        if not reading or (hidden and not patient):
             return self._decided(deciding, chosen, free_cells)
-        # Few rows are dear: texts that go on wait while more wait for their prompts, or for one batch.
         last = sum(job.outstanding for job in reading) <= self._shape.rows
-        if last or len(reading) > len(deciding) or any(job.hidden for job in chosen):
+        if hidden or (patient and (last or len(reading) > len(deciding))):
             chosen = []
         spans, room, outputs = self._feed(chosen)
         room = min(room, _CHUNK) if chosen else room
+        fed = len(spans)
         for job in reading:
             span = self._read(job, room, outputs)
-            if span is None or not self._fits(job, span, first=len(spans) == len(chosen)):
+            if span is None or not self._fits(job, span, first=len(spans) == fed):
                 continue
             spans.append(span)
             room -= len(span.tokens)

@@ -9,7 +9,7 @@ A step ends what must end, admits waiting jobs, decodes one batch, and hands eac
 - Only so many jobs are admitted as are written soonest together (`inference/width.py`), unless some draft; of the live
   ones so many are decoded, the oldest first. The others pause with their cells, unless drafts pay for all of them.
 - Prompts are read in chunks beside running decodes, in order of admission, and before those where more texts wait for
-  their prompts than go on, or for one batch alone.
+  their prompts than go on, or for one batch alone; so for a few batches at most.
 
 Exact mode (`segment` > 0, one live job): every prompt is read in the same passes, so that a text depends on its request
 alone. Where hidden states are asked for every row of a step is kept, so that no such step also reads prompts.
@@ -33,6 +33,8 @@ from inference.planning import Planner
 from inference.prefix_cache import PrefixCache
 from inference.width import WidthPolicy
 
+_PATIENCE = 4
+"""Batches of prompts that may pass before texts go on."""
 _sequence_of = attrgetter("sequence")
 
 
@@ -76,6 +78,8 @@ class Scheduler:
         self._admission = Admission(backend.shape, self.cache, width)
         self._changed = False
         """Whether anything happened that lets a job in or asks for another width."""
+        self._passed_over = 0
+        """Batches of prompts since any text went on."""
         self._steps = self._rows = self._prompt_rows = self._pushed_out = 0
 
     @property
@@ -87,6 +91,11 @@ class Scheduler:
     def live(self) -> tuple[Job, ...]:
         """Jobs with a sequence, the oldest first."""
         return tuple(self._live)
+
+    def unpin(self, name: int) -> None:
+        """Let a prefix that was pinned go the way of the others."""
+        self.cache.unpin(name)
+        self._changed = True
 
     def counts(self) -> Counts:
         """Return what was done so far."""
@@ -142,13 +151,20 @@ class Scheduler:
             self._admit()
         jobs = self._planner.plain(self._live, self.cache.free_cells)
         if jobs:
+            self._passed_over = 0
             self._decode_plain(jobs)
             return
-        spans = self._planner.spans(self._live, self.cache.free_cells)
+        spans = self._spans()
         while spans and not self._make_room(spans):
-            spans = self._planner.spans(self._live, self.cache.free_cells)
+            spans = self._spans()
         if spans:
+            passed_over = all(span.job.reading for span in spans) and not all(job.reading for job in self._live)
+            self._passed_over = self._passed_over + 1 if passed_over else 0
             self._decode(spans)
+
+    def _spans(self) -> list[Span]:
+        patient = self._passed_over < _PATIENCE
+        return self._planner.spans(self._live, self.cache.free_cells, patient=patient)
 
     def _end_limited(self) -> None:
         """End what is late or no longer wanted; a question that several jobs share is asked once."""
@@ -189,11 +205,11 @@ class Scheduler:
 
     def _next(self) -> Job | None:
         """Return the waiting job that had better be live, if any."""
-        live, admission = self._live, self._admission
-        job = next((job for job in self._waiting.heads() if not admission.waits(job, live)), None)
-        if job is None or not admission.is_faster(job, live, len(self._waiting)) or not admission.has_room(job, live):
+        live, waiting, admission = self._live, self._waiting, self._admission
+        job = next((job for job in waiting.heads() if not admission.waits(job, live)), None)
+        if job is None or not admission.is_faster(job, live, len(waiting), waiting.after(job)):
             return None
-        return job
+        return job if admission.has_room(job, live) else None
 
     def _make_room(self, spans: list[Span]) -> bool:
         """Free the cells of a batch; False when a job was pushed out, so that the batch must be made anew."""
@@ -277,10 +293,10 @@ class Scheduler:
         job, before = span.job, span.job.done
         self.cache.grow(job.sequence, len(span.tokens))
         job.done += len(span.tokens)
+        self._changed = self._changed or before < job.to_read
         if before < job.prompt_length:
             read = min(job.done, job.prompt_length)
             self._prompt_rows += read - before
-            self._changed = True
             self.cache.name(job.sequence, job.prompt[:read])
 
     def _take(self, span: Span, outputs: Outputs, at: int) -> None:

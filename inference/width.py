@@ -14,8 +14,9 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass
-from itertools import accumulate, pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from inference.backend import Backend, Batch
@@ -28,6 +29,8 @@ _LEAST_ROUNDS, _SECONDS, _MOST_SECONDS = 3, 1.0, 3.0
 _LONGEST = 1024
 _BLOCK = 256
 """llama.cpp attends to the cells in use rounded up to a multiple of this; both lengths lie in the upper half of one."""
+_UNFORKED = 32
+"""Tokens of each sequence where all must be read one by one."""
 _MOST_READ_SECONDS = 0.5
 """A model that reads 128 tokens slower is not timed over a long cache: its weights outweigh that."""
 _MOST_DRAFTED = 16
@@ -36,58 +39,54 @@ _STRIDE = 7919
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostCurve:
-    """Seconds of a decoding step by its rows; linear in between and beyond, and in the cells that a row attends to."""
+    """Seconds of a decoding step by its rows, linear in between and beyond, and by the cells that a row attends to."""
 
     rows: tuple[int, ...]
     seconds: tuple[float, ...]
-    """Over an empty cache."""
-    per_cell: tuple[float, ...] = ()
-    """What each cell adds; empty where that was not measured."""
+    """Over an empty cache, or a short one where `per_cell` is not known."""
+    per_cell: tuple[float, float] | None = None
+    """What a cell that each row attends to adds to a step, and to each of its rows; None where it was not measured."""
 
     def cost(self, rows: float, cells: float = 0.0) -> float:
         """Return the seconds of a step whose rows attend to so many cells each."""
-        return self._at(self.seconds, rows) + (cells * self._at(self.per_cell, rows) if self.per_cell else 0.0)
+        step, row = self.per_cell or (0.0, 0.0)
+        return self._empty(rows) + cells * (step + row * rows)
 
-    def _at(self, values: tuple[float, ...], rows: float) -> float:
-        points = list(zip(self.rows, values, strict=True))
+    def _empty(self, rows: float) -> float:
+        points = list(zip(self.rows, self.seconds, strict=True))
         if len(points) == 1 or rows <= points[0][0]:
             return points[0][1] * max(1.0, rows / points[0][0])
         for (x0, y0), (x1, y1) in pairwise(points):
-            if rows <= x1 or x1 == self.rows[-1]:
+            if rows <= x1:
                 return y0 + (y1 - y0) * (rows - x0) / (x1 - x0)
-        return points[-1][1]
+        return max(y1, y0 + (y1 - y0) * (rows - x0) / (x1 - x0))
 
 
 class WidthPolicy:
     """Which of the live sequences a step decodes: as many as are fastest together."""
 
-    def __init__(self, most: int, curve: CostCurve | None = None, *, fixed: bool = False, shared: bool = False) -> None:
-        """Allow at most `most` live sequences; without a curve, or when `fixed`, every width counts as good.
-
-        `shared`: each row attends to the cells of all sequences, not to those of its own alone.
-        """
-        self._curve = curve
-        self._shared = shared
-        self._cells = 0.0
+    def __init__(self, most: int, curve: CostCurve | None = None, *, fixed: bool = False) -> None:
+        """Allow at most `most` live sequences; without a curve, or when `fixed`, every width counts as good."""
         self.most = most
+        self._curve = curve
         widths = range(1, most + 1)
         self._costs = [(curve.cost(rows), curve.cost(rows, 1.0)) for rows in widths] if curve and not fixed else []
+        self._cells = 0.0
         self._seconds: list[float] = []
         self._rows: dict[int, int] = {}
         self.expect(0.0, [0.0] * most)
 
-    def expect(self, cells: float, growth: Sequence[float]) -> None:
+    def expect(self, cells: float, attended: Sequence[float]) -> None:
         """Choose anew.
 
         Args:
             cells: what a row attends to now.
-            growth: cells that each text, the oldest first, will hold more while it is written, on average.
+            attended: what a row will attend to on average, when one, two, three ... of the texts are decoded together.
         """
         self._cells = cells
         self._rows.clear()
-        grown = accumulate(growth) if self._shared else growth
         self._seconds = [
-            empty + (one - empty) * (cells + more) for (empty, one), more in zip(self._costs, grown, strict=False)
+            empty + (one - empty) * each for (empty, one), each in zip(self._costs, attended, strict=False)
         ]
 
     def rows(self, texts: int) -> int:
@@ -118,24 +117,37 @@ def blocks(context: int) -> int:
     return min(context, _LONGEST) // _BLOCK
 
 
-def measure(backend: Backend, most: int) -> CostCurve:
+def measure(backend: Backend, most: int, context: int) -> CostCurve:
     """Time steps of 1, 2, 4 ... rows over short sequences and over longer ones, for a second or more each.
 
     The cache must be empty and is empty afterwards.
+
+    Args:
+        backend: what decodes.
+        most: texts that are decoded together at most.
+        context: tokens that the model can hold, however many cells there are.
     """
     shape = backend.shape
-    sequences = min(most, shape.sequences)
+    sequences, longest = min(most, shape.sequences), min(context, shape.context)
     widths = [rows for rows in MEASURED if rows <= min(shape.outputs, shape.rows, sequences * _MOST_DRAFTED)]
-    cells = max(1, min(_BLOCK // 2, shape.context // 2, shape.cells // sequences // 2, shape.rows))
-    short = _timed(backend, sequences, widths, cells)
-    more = (blocks(min(shape.context, shape.cells)) - 1) * _BLOCK
+    length = _BLOCK // 2 if shape.can_fork else _UNFORKED
+    cells = max(1, min(length, longest // 2, shape.cells // sequences // 2))
+    short = _timed(backend, sequences, widths, cells, longest)
+    more = (blocks(min(longest, shape.cells)) - 1) * _BLOCK
     if more <= 0 or not shape.can_fork or _read_seconds(backend, cells) > _MOST_READ_SECONDS:
         return CostCurve(rows=tuple(short), seconds=tuple(short.values()))
-    long = _timed(backend, sequences, list(short), cells + more)
-    per_cell = {rows: max(0.0, (long[rows] - short[rows]) / more) for rows in short}
+    long = _timed(backend, sequences, list(short), cells + more, longest)
+    step, row = _line({rows: (long[rows] - short[rows]) / more for rows in short})
     # All widths of a round come to less than half a block, a quarter on average.
-    seconds = tuple(max(0.0, short[rows] - (cells + _BLOCK // 4) * per_cell[rows]) for rows in short)
-    return CostCurve(rows=tuple(short), seconds=seconds, per_cell=tuple(per_cell.values()))
+    seconds = [max(short[rows] / 2, short[rows] - (cells + _BLOCK // 4) * (step + row * rows)) for rows in short]
+    return CostCurve(rows=tuple(short), seconds=tuple(seconds), per_cell=(step, row))
+
+
+def _line(points: dict[int, float]) -> tuple[float, float]:
+    """Return intercept and slope, neither less than 0, of a line that heeds no stray point (Theil, Sen)."""
+    slopes = [(y1 - y0) / (x1 - x0) for (x0, y0), (x1, y1) in combinations(points.items(), 2)]
+    slope = max(0.0, median(slopes)) if slopes else 0.0
+    return max(0.0, median(y - slope * x for x, y in points.items())), slope
 
 
 def _read_seconds(backend: Backend, cells: int) -> float:
@@ -145,7 +157,7 @@ def _read_seconds(backend: Backend, cells: int) -> float:
     return time.perf_counter() - began
 
 
-def _timed(backend: Backend, sequences: int, widths: Sequence[int], cells: int) -> dict[int, float]:
+def _timed(backend: Backend, sequences: int, widths: Sequence[int], cells: int, longest: int) -> dict[int, float]:
     """Return the seconds of steps of several widths over sequences of a length, in rounds.
 
     The first round is always whole, as a width that was not timed would be guessed. The first step after a prompt takes
@@ -153,14 +165,17 @@ def _timed(backend: Backend, sequences: int, widths: Sequence[int], cells: int) 
     """
     shape = backend.shape
     batch = Batch(shape.rows)
-    shares = shape.can_fork and cells + 2 * max(widths) <= shape.cells
-    longest = shape.context if shares else min(shape.context, shape.cells // sequences)
+    forks = shape.can_fork
+    if not forks or cells + 2 * max(widths) > shape.cells:
+        longest = min(longest, shape.cells // sequences)
     timed: dict[int, float] = {}
-    _fill(backend, batch, sequences, cells, again=False)
+    lengths = _fill(backend, batch, sequences, cells, again=False)
     _step(backend, batch, [cells], 1)
+    lengths[0] += 1
     began = time.monotonic()
     for turn in range(1, _ROUNDS + 1):
-        lengths = _fill(backend, batch, sequences, cells, again=True)
+        if forks or turn > 1:
+            lengths = _fill(backend, batch, sequences, cells, again=True)
         for rows in widths:
             each = -(-rows // sequences)
             if lengths[0] + each > longest:
@@ -206,21 +221,29 @@ def _step(backend: Backend, batch: Batch, positions: list[int], each: int) -> fl
     return time.perf_counter() - began
 
 
-def cached_curve(key: Sequence[str], open_: Callable[[], AbstractContextManager[Backend]], most: int) -> CostCurve:
+def cached_curve(
+    key: Sequence[str], open_: Callable[[], AbstractContextManager[Backend]], most: int, context: int
+) -> CostCurve:
     """Return the curve of a model on this machine: from the user's cache directory, or measured and put there.
 
     Args:
         key: names the model and all that decides its speed.
         open_: gives the back end, only where nothing is kept.
         most: texts that are decoded together at most.
+        context: tokens that the model can hold.
     """
     path = _kept_file(key)
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-        return CostCurve(**{name: tuple(stored[name]) for name in ("rows", "seconds", "per_cell")})
-    except (OSError, ValueError, KeyError, TypeError):
+        step_and_row = stored["per_cell"]
+        return CostCurve(
+            rows=tuple(stored["rows"]),
+            seconds=tuple(stored["seconds"]),
+            per_cell=None if step_and_row is None else (float(step_and_row[0]), float(step_and_row[1])),
+        )
+    except (OSError, ValueError, LookupError, TypeError):
         with open_() as backend:
-            curve = measure(backend, most)
+            curve = measure(backend, most, context)
     _keep(path, asdict(curve))
     return curve
 

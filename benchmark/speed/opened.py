@@ -26,7 +26,6 @@ ONE_REQUEST, PARALLEL = "llama-server, one request", "llama-server, parallel req
 PEERS = (BENCH, ALONE, SEQUENTIAL, ONE_REQUEST, PARALLEL)
 SPARE = 64
 """Tokens of a context beyond prompt and text."""
-_ROWS = 512
 WORDS = "the quick brown fox jumps over the lazy dog and then it writes a program for a stack machine "
 SETTINGS = Request(messages=(), max_tokens=1, temperature=0.8, top_k=40, top_p=0.95, min_p=0.05)
 
@@ -184,5 +183,5 @@ class Opened:
 
     @property
     def _width(self) -> Width:
-        """As users have it: the engine chooses how many texts it decodes together."""
+        """As users have it the engine chooses how many texts it decodes together, up to its own most."""
         return Width(most=0 if self._texts <= MOST_WIDTH else self._texts, streams=self._task.streams)

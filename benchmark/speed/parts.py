@@ -31,7 +31,7 @@ from inference.prefix_tree import as_tokens
 from inference.scheduler import Scheduler
 from inference.width import WidthPolicy
 
-_ROWS = 512
+_SEGMENT = 128
 _SPARE = 32
 _GRAMMAR = "root ::= [^\\x00]*"
 _US = 1e6
@@ -117,7 +117,7 @@ class _FixedToken:
 
 def step_parts(path: Path, k: int, *, prompt: int, steps: int) -> list[Part]:
     """Decode k texts over one prompt and return what the parts of a step cost; the first steps are left out."""
-    layout = layout_for(read_header(path), prompt + steps + _SPARE, _ROWS, Width(most=max(k, 2)))
+    layout = layout_for(read_header(path), prompt + steps + _SPARE, _SEGMENT, Width(most=max(k, 2)))
     context = _TimedContext(path, layout, _Clock())
     try:
         drawn = _steps(context, [_job(prompt, steps, _timed_writer(context, seed, steps)) for seed in range(k)])

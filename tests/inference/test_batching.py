@@ -288,6 +288,45 @@ def test_full_cache_is_told_apart(context):
     assert (context.length(0), context.length(1)) == (100, 1)
 
 
+def test_batch_stays_where_llama_cpp_reads_it(tiny_path):
+    layout = Layout(sequences=2, cells=256, rows=8, outputs=8, unified=True)
+    context = LlamaContext(tiny_path, layout=layout, gpu_layers=0, threads=1)
+    batch = Batch(8)
+    batch.add(0, 0, [40], 1)
+    context.decode(batch)
+    for numbers in (batch.tokens, batch.positions, batch.sequences, batch.wanted):
+        with pytest.raises(BufferError):
+            numbers.append(1)
+    with pytest.raises(ValueError, match="8 rows"):
+        batch.add(0, 1, [40] * 8, 1)
+    context.close()
+
+
+def test_layouts_are_measured_once_and_closed(tmp_path, monkeypatch):
+    open_now, opened = [], []
+
+    class Watched(LlamaContext):
+        def __init__(self, *args, **options):
+            super().__init__(*args, **options)
+            open_now.append(self)
+            opened.append(options["layout"])
+
+        def close(self):
+            if self in open_now:
+                open_now.remove(self)
+            super().close()
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("inference.gguf.LlamaContext", Watched)
+    path = write_tiny_gguf(tmp_path / "tiny.gguf")
+    for contexts in (3, 1):
+        opened.clear()
+        model = GgufModel(path, threads=1, width=0)
+        assert (len(opened), len(open_now), opened[-1]) == (contexts, 1, model.layout)
+        model.close()
+    assert open_now == []
+
+
 @pytest.mark.parametrize(("unified", "steps"), [(True, 10_000), (False, 2_000)])
 def test_random_traffic_on_llama_cpp_leaks_nothing(tiny_path, unified, steps):
     """Submit, fork by shared prefixes, draft, cancel, evict: after every step llama.cpp holds what is counted."""

@@ -24,3 +24,11 @@ def test_pushed_out_job_is_first_of_its_problem():
     queue.push(second, first=True)
     assert queue.heads() == (second,)
     assert (len(queue), list(queue)) == (2, [second, first])
+
+
+def test_second_of_a_problem_is_known():
+    queue, backend = FairQueue(), ToyBackend()
+    jobs = [toy_job(backend, text * 9) for text in (b"a", b"b", b"a")]
+    for job in jobs:
+        queue.push(job)
+    assert (queue.after(jobs[0]), queue.after(jobs[1])) == (jobs[2], None)

@@ -98,6 +98,24 @@ def test_prompts_are_read_first_where_most_wait_for_theirs():
     assert len(first.controller.out) > said, "two wait and two go on"
 
 
+@pytest.mark.parametrize(("prompt", "most"), [(3, 1), (300, 2)])
+def test_running_text_goes_on_whoever_arrives(prompt, most):
+    """However many prompts are read before it, it is passed over for four batches in succession at most."""
+    backend = ToyBackend(toy_shape(rows=64, context=512, cells=8192))
+    scheduler = scheduler_over(backend, 6)
+    text = toy_job(backend, b"a" * 9, 100)
+    scheduler.submit(text)
+    scheduler.step()
+    steps = 0
+    while scheduler.live and text in scheduler.live:
+        for new in range(2 if scheduler.counts().waiting < 4 else 0):
+            scheduler.submit(toy_job(backend, bytes([98 + (2 * steps + new) % 90]) * prompt, most))
+        scheduler.step()
+        steps += 1
+    assert len(text.controller.out) == 100
+    assert steps <= 5 * 100
+
+
 def test_sequences_with_cells_of_their_own_are_not_read_in_odd_parts():
     """Equal lengths are decoded in one pass: a batch is not filled up with the beginning of a further prompt."""
     backend = ToyBackend(toy_shape(rows=64, context=128, cells=1024, shares=False))
@@ -129,9 +147,9 @@ def test_sequences_with_cells_of_their_own_are_neighbours_in_a_batch(monkeypatch
 
 
 def test_in_a_shared_cache_some_texts_wait_until_others_are_written():
-    curve = CostCurve(rows=(1, 4, 8), seconds=(1.0, 1.2, 2.4), per_cell=(0.01, 0.02, 0.04))
+    curve = CostCurve(rows=(1, 4, 8), seconds=(1.0, 1.2, 2.4), per_cell=(0.0, 0.005))
     backend = ToyBackend(toy_shape(sequences=18, cells=2048))
-    width = WidthPolicy(16, curve, shared=True)
+    width = WidthPolicy(16, curve)
     scheduler, live = Scheduler(backend, width=width), []
     for seed in range(16):
         scheduler.submit(toy_job(backend, b"what they share " * 4, 20, seed=seed))
@@ -140,6 +158,65 @@ def test_in_a_shared_cache_some_texts_wait_until_others_are_written():
         live.append(len(scheduler.live))
     assert max(live) == 4
     assert backend.batches.count(4) >= 4 * 18
+
+
+def test_texts_that_draft_are_all_admitted():
+    """Three rows are dearer than one three times, but not with what is drafted."""
+    curve = CostCurve(rows=(1, 2, 4, 32), seconds=(1.0, 3.0, 3.6, 4.0))
+    for lookup, most_live in ((0, 1), (6, 3)):
+        backend = ToyBackend(copies=True)
+        scheduler, live = scheduler_over(backend, 4, curve=curve), []
+        for text in range(3):
+            scheduler.submit(toy_job(backend, bytes([text]) + b"one two one two " * 3, 30, lookup=lookup))
+        while scheduler.busy:
+            scheduler.step()
+            live.append(len(scheduler.live))
+        assert max(live) == most_live
+
+
+def test_long_prompt_is_counted_once_where_each_has_its_own_cells():
+    curve = CostCurve(rows=(1, 4, 16), seconds=(0.5, 0.5, 1.6), per_cell=(0.0002, 0.00056))
+    backend = ToyBackend(toy_shape(shares=False, sequences=8, context=1024, cells=8 * 1024, rows=640))
+    scheduler = scheduler_over(backend, 8, curve=curve)
+    for text in range(4):
+        scheduler.submit(toy_job(backend, bytes([text]) * 600, 64))
+    while any(job.reading for job in scheduler.live) or len(scheduler.live) < 4:
+        scheduler.step()
+    scheduler.submit(toy_job(backend, b"x" * 600, 64))
+    scheduler.step()
+    assert len(scheduler.live) == 5
+
+
+def test_prompt_that_waiting_texts_share_is_counted_once():
+    curve = CostCurve(rows=(1, 16), seconds=(1.0, 4.0), per_cell=(0.0, 0.0001))
+    backend = ToyBackend(toy_shape(sequences=20, context=1024, cells=8192, rows=128))
+    scheduler = scheduler_over(backend, 16, curve=curve)
+    for seed in range(4):
+        scheduler.submit(toy_job(backend, b"a" * 20, 20, seed=seed))
+    while len(scheduler.live) < 4:
+        scheduler.step()
+    for seed in range(12):
+        scheduler.submit(toy_job(backend, b"b" * 400, 20, seed=seed))
+    scheduler.step()
+    assert len(scheduler.live) == 5
+
+
+def test_job_is_admitted_when_a_prefix_is_no_longer_pinned():
+    backend = ToyBackend(toy_shape(cells=80, context=64))
+    scheduler = scheduler_over(backend, 2)
+    pin = scheduler.cache.pin(list(b"p" * 40))
+    scheduler.submit(toy_job(backend, b"p" * 40 + b"!", 1))
+    while scheduler.busy:
+        scheduler.step()
+    first, second = toy_job(backend, b"q" * 9, 20), toy_job(backend, b"r" * 9, 12)
+    for job in (first, second):
+        scheduler.submit(job)
+    while len(first.controller.out) < 3:
+        scheduler.step()
+    assert scheduler.live == (first,)
+    scheduler.unpin(pin)
+    scheduler.step()
+    assert scheduler.live == (first, second)
 
 
 def test_bad_widths_are_not_filled():
@@ -313,11 +390,11 @@ def test_hidden_states_beside_forced_sentences_are_of_the_drawn_rows(outputs):
 class Random:
     """Random traffic on a scheduler."""
 
-    def __init__(self, seed, shares, forks):
+    def __init__(self, seed, shares, forks, curve):
         self.draw = random.Random(seed)
         cells = 420 if shares else 840
         self.backend = ToyBackend(toy_shape(sequences=7, cells=cells, context=120, forks=forks, shares=shares))
-        self.scheduler = scheduler_over(self.backend, 5)
+        self.scheduler = scheduler_over(self.backend, 5, curve=curve)
         self.acts = {0.2: self.submit, 0.05: self.cancel, 0.02: self.pin, 0.01: self.scheduler.cache.evict}
         self.jobs, self.ended, self.pins = [], [], []
 
@@ -339,7 +416,7 @@ class Random:
 
     def pin(self):
         if len(self.pins) > 3:
-            self.scheduler.cache.unpin(self.pins.pop())
+            self.scheduler.unpin(self.pins.pop())
         self.pins.append(self.scheduler.cache.pin(list(b"ab" * self.draw.randrange(1, 9))))
 
     def step(self):
@@ -349,17 +426,30 @@ class Random:
         self.scheduler.step()
 
 
-@pytest.mark.parametrize(("shares", "forks", "seed"), [(True, True, 1), (False, True, 2), (True, False, 3)])
-def test_random_traffic_leaks_nothing(shares, forks, seed):
+WAVES = CostCurve(rows=(1, 2, 3, 5), seconds=(1.0, 1.9, 2.0, 4.0), per_cell=(0.001, 0.01))
+
+
+@pytest.mark.parametrize(
+    ("shares", "forks", "seed", "curve"),
+    [
+        (True, True, 1, None),
+        (False, True, 2, None),
+        (True, False, 3, None),
+        (True, True, 4, WAVES),
+        (False, True, 5, WAVES),
+    ],
+)
+def test_random_traffic_leaks_nothing(shares, forks, seed, curve):
     """Submit, cancel, pin, fork by shared prefixes, evict: the toy's cells are the counted ones after every step."""
-    traffic = Random(seed, shares, forks)
+    traffic = Random(seed, shares, forks, curve)
     backend, scheduler = traffic.backend, traffic.scheduler
-    for _ in range(10_000 if shares and forks else 3_000):
+    for _ in range(10_000 if seed == 1 else 3_000):
         traffic.step()
         assert backend.cells_used == backend.shape.cells - scheduler.cache.free_cells
         assert all(backend.text(job.sequence) == job.tokens[: job.done] for job in scheduler.live)
-    for job in traffic.jobs:
-        scheduler.cancel(job)
+    for _ in range(2_000):
+        scheduler.step()
+    assert not scheduler.busy, "all that was submitted comes to its end"
     while scheduler.cache.evict():
         pass
     assert (backend.cells_used, len(traffic.ended)) == (0, len(traffic.jobs))
