@@ -36,7 +36,7 @@ def test_decoding_stops_when_the_client_leaves(embedded, stream):
     model, work = embedded.service.model, embedded.service.work
     before = model.counts().rows
     with send(embedded, long_text(stream=stream)):
-        wait_until(lambda: model.counts().live == 4)
+        wait_until(lambda: (now := model.counts()).live > 0 and now.live + now.waiting == 4)
     wait_until(lambda: model.counts().live == 0 and not work.running)
     spent = model.counts()
     assert spent.rows - before < 4 * 900, "the texts would have been longer"
