@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 
 INTERRUPTED = 130
+_WORDS = "atlas: interrupted"
 
 
 def main() -> None:
     """Run the command line."""
+    ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if ours:
+        # A library that is being imported may swallow an exception; nothing is there yet that would have to be closed.
+        signal.signal(signal.SIGINT, _leave)
     try:
         from cli.main import main as run
 
+        if ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         run()
     except KeyboardInterrupt:
         _say_so()
@@ -23,8 +32,13 @@ def main() -> None:
         raise
 
 
+def _leave(*_: object) -> None:
+    os.write(sys.stderr.fileno(), f"{_WORDS}\n".encode())
+    os._exit(INTERRUPTED)
+
+
 def _say_so() -> None:
-    print("atlas: interrupted", file=sys.stderr)
+    print(_WORDS, file=sys.stderr)
 
 
 if __name__ == "__main__":
