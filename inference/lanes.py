@@ -5,7 +5,7 @@ of P tokens and k texts of g), but the prompt's keys are read once for all rows.
 P + g/2, and reads them alone, by flash attention. Where one overtakes the other depends on machine and model, and on
 how many texts are decoded together, so both are taken at their best widths (`inference/width.py`).
 
-Limits: the expectation is half of the context for the prompt and a quarter for a text, up to what the search's own
+Limits: the expectation is two thirds of the context for the prompt and a fifth for a text, up to what the search's own
 requests come to; who knows better sets `Width.streams`. A model that reads a prompt slowly gets shared cells: its
 weights outweigh its cache, and they save memory.
 """
@@ -19,7 +19,7 @@ _LONGEST = 1024, 512
 
 def expected_lengths(context: int) -> tuple[int, int]:
     """Return the tokens of a prompt and of a text that a context is likely made for."""
-    return min(_LONGEST[0], context // 2), min(_LONGEST[1], context // 4)
+    return min(_LONGEST[0], 2 * context // 3), min(_LONGEST[1], context // 5)
 
 
 def streams_pay(context: int, widths: range, shared: CostCurve, own: CostCurve) -> bool:

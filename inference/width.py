@@ -137,7 +137,8 @@ def measure(backend: Backend, most: int, context: int) -> CostCurve:
     if more <= 0 or not shape.can_fork or _read_seconds(backend, cells) > _MOST_READ_SECONDS:
         return CostCurve(rows=tuple(short), seconds=tuple(short.values()))
     long = _timed(backend, sequences, list(short), cells + more, longest)
-    step, row = _line({rows: (long[rows] - short[rows]) / more for rows in short})
+    # For each row, as a reading's error is a share of it: a line through the steps would be bent by the widest one.
+    row, step = _line({1 / rows: (long[rows] - short[rows]) / more / rows for rows in short})
     # All widths of a round come to less than half a block, a quarter on average.
     seconds = [max(short[rows] / 2, short[rows] - (cells + _BLOCK // 4) * (step + row * rows)) for rows in short]
     return CostCurve(rows=tuple(short), seconds=tuple(seconds), per_cell=(step, row))

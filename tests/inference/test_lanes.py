@@ -28,5 +28,5 @@ def test_what_was_not_timed_over_long_sequences_shares(which):
 
 
 def test_expectation_fits_the_context():
-    assert expected_lengths(1024) == (512, 256)
+    assert expected_lengths(1020) == (680, 204)
     assert expected_lengths(131_072) == (1024, 512)
