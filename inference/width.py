@@ -144,7 +144,7 @@ def measure(backend: Backend, most: int, context: int) -> CostCurve:
     return CostCurve(rows=tuple(short), seconds=tuple(seconds), per_cell=(step, row))
 
 
-def _line(points: dict[int, float]) -> tuple[float, float]:
+def _line(points: dict[float, float]) -> tuple[float, float]:
     """Return intercept and slope, neither less than 0, of a line that heeds no stray point (Theil, Sen)."""
     slopes = [(y1 - y0) / (x1 - x0) for (x0, y0), (x1, y1) in combinations(points.items(), 2)]
     slope = max(0.0, median(slopes)) if slopes else 0.0

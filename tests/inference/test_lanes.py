@@ -6,7 +6,7 @@ from inference.lanes import expected_lengths, streams_pay
 from inference.width import CostCurve
 
 SHARED = CostCurve(rows=(1, 4, 16), seconds=(0.5, 0.7, 2.4), per_cell=(0.0002, 0.00012))
-OWN = CostCurve(rows=(1, 4, 16), seconds=(0.5, 0.5, 1.6), per_cell=(0.0002, 0.00056))
+OWN = CostCurve(rows=(1, 4, 16), seconds=(0.5, 0.5, 1.6), per_cell=(0.0002, 0.0004))
 
 
 def test_a_small_model_shares():
@@ -16,7 +16,7 @@ def test_a_small_model_shares():
 
 
 def test_the_faster_one_is_taken():
-    faster = CostCurve(rows=OWN.rows, seconds=OWN.seconds, per_cell=(0.0001, 0.00028))
+    faster = CostCurve(rows=OWN.rows, seconds=OWN.seconds, per_cell=(0.0001, 0.0002))
     assert streams_pay(1024, range(1, 17), SHARED, faster)
 
 
