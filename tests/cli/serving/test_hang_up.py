@@ -64,3 +64,4 @@ def test_client_that_leaves_the_queue_gives_up_its_place(embedded):
     for connection in connections:
         connection.close()
     wait_until(lambda: not work.running)
+    assert work.count("search") == (0, 0)
