@@ -13,7 +13,7 @@ from functools import partial
 
 import docker
 from docker.errors import DockerException
-from docker.transport.unixconn import UnixHTTPAdapter, UnixHTTPConnectionPool
+from docker.transport.unixconn import UnixHTTPAdapter, UnixHTTPConnection, UnixHTTPConnectionPool
 from requests.exceptions import RequestException
 
 from sandbox.base import SandboxUnavailableError
@@ -22,16 +22,41 @@ _DEFAULT = "unix:///var/run/docker.sock"
 _START_ONE = "start one (`sudo sh deploy/docker-engine.sh` on a bare Debian), or set DOCKER_HOST to its socket"
 
 
+class _Connection(UnixHTTPConnection):
+    """The SDK's, which leaves a socket open where the engine refuses it."""
+
+    def connect(self) -> None:
+        """Connect, or close what could not be connected."""
+        stream = socket.socket(socket.AF_UNIX)
+        try:
+            stream.settimeout(self.timeout)
+            stream.connect(self.unix_socket)
+        except OSError:
+            stream.close()
+            raise
+        self.sock = stream
+
+
+class _Pool(UnixHTTPConnectionPool):
+    # The stubs know neither that this method is there nor that the SDK keeps its timeout as a number.
+    def _new_conn(self) -> UnixHTTPConnection:  # type: ignore[override]
+        return _Connection(self.base_url, self.socket_path, self.timeout)  # type: ignore[arg-type]
+
+
 class _KeepAlive(UnixHTTPAdapter):
     """One connection for all calls, and one of its own for each attachment.
 
     The SDK's adapter keeps a pool for each address that was ever called, and the address of each container is another.
     """
 
+    def __init__(self, path: str, timeout_s: int) -> None:
+        super().__init__(f"http+unix://{path}", timeout_s)
+        self.pools[_DEFAULT] = _Pool(_DEFAULT, self.socket_path, timeout_s, maxsize=self.max_pool_size)
+
     def get_connection(self, url: str | bytes, proxies: Mapping[str, str] | None = None) -> UnixHTTPConnectionPool:
         """Return the pool for an address."""
         if "/attach" in str(url):
-            return UnixHTTPConnectionPool(str(url), self.socket_path, self.timeout, maxsize=1)
+            return _Pool(str(url), self.socket_path, self.timeout, maxsize=1)
         return super().get_connection(_DEFAULT, proxies)
 
 
@@ -50,7 +75,7 @@ def connect(timeout_s: int) -> docker.DockerClient:
         client = docker.from_env(timeout=timeout_s)
     except (DockerException, RequestException) as error:
         raise unavailable(error) from error
-    client.api.mount("http+docker://", _KeepAlive(f"http+unix://{path}", timeout_s))
+    client.api.mount("http+docker://", _KeepAlive(path, timeout_s))
     # A local socket has no proxy, and looking for one in the environment costs a millisecond per call.
     client.api.trust_env = False
     # The SDK attaches without its own timeout: a frozen engine would hang the caller for ever.
