@@ -40,6 +40,8 @@ _STREAM_HEAD = struct.Struct(">BxxxI")
 _STDOUT = 1
 _BURY_AFTER_S = 5.0
 _RESTART_S = 5.0
+# A thawed engine makes at once what was asked of it before, for callers that have long hung up.
+_LATE_S = 2.0
 # One waits for the engine half of the time; more of them gain nothing (measured).
 _MAKERS = 2
 # Counts within the container alone: 64 processes that spin cannot keep the runner from ending them.
@@ -61,6 +63,7 @@ class Engine:
         self._local = threading.local()
         self._clients: list[docker.DockerClient] = []
         self._alive: dict[str, float] = {}
+        self._unanswered: set[str] = set()
         with self.talking() as client:
             info = client.info()
             faults = engine_faults(info, client.version()["ApiVersion"], client.api.base_url, runtime)
@@ -121,6 +124,7 @@ class Engine:
         # Named before it is made: an engine that answers too late has made it all the same.
         box_id = f"atlas-{secrets.token_hex(16)}"
         self._alive[box_id] = float("inf")
+        self._unanswered.add(box_id)
         try:
             api.create_container(
                 self._images[language.name],
@@ -128,6 +132,7 @@ class Engine:
                 host_config=host_config,
                 **container.container_flags(language, {OWNER_LABEL: owner()}),
             )
+            self._unanswered.discard(box_id)
             # Attached before the start, or the first bytes are lost; and the host speaks first for the same reason.
             stream = api.attach_socket(box_id, params={"stdin": 1, "stdout": 1, "stream": 1})
             box = DockerBox(self, box_id, stream, language, self._memory_bytes)
@@ -159,15 +164,24 @@ class Engine:
         """Remove closed containers that the engine has not removed by itself."""
         now = time.monotonic()
         for box_id in [box_id for box_id, closed in tuple(self._alive.items()) if now - closed >= older_than_s]:
-            with self.talking() as client:
-                remove(client, box_id)
+            self._remove(box_id)
             self._alive.pop(box_id, None)
 
+    def _remove(self, box_id: str) -> None:
+        with self.talking() as client:
+            if remove(client, box_id):
+                self._unanswered.discard(box_id)
+
     def close(self) -> None:
-        """Remove every container of this run and close the connections."""
+        """Remove every container of this run and close the connections; waits for those that come late."""
+        give_up = time.monotonic() + _LATE_S
         with suppress(SandboxUnavailableError):
             self._alive = dict.fromkeys(self._alive, 0.0)
             self._bury(older_than_s=0.0)
+            while self._unanswered and time.monotonic() < give_up:
+                time.sleep(_LATE_S / 20)
+                for box_id in tuple(self._unanswered):
+                    self._remove(box_id)
         for client in self._clients:
             client.close()
 

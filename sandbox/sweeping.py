@@ -71,13 +71,14 @@ def sweep_folders(parent: Path) -> int:
     return swept
 
 
-def remove(client: docker.DockerClient, box_id: str) -> None:
-    """Remove a container that may be gone already."""
+def remove(client: docker.DockerClient, box_id: str) -> bool:
+    """Remove a container that may be gone already; return whether it was there."""
     # 409: the engine is removing it at this moment.
     try:
         client.api.remove_container(box_id, force=True)
     except NotFound:
-        return
+        return False
     except APIError as error:
         if error.status_code != 409:
             raise
+    return True
