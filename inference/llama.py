@@ -77,6 +77,11 @@ def _log_callback(library: Any) -> Any:
     return library.llama_log_callback(keep)
 
 
+def _has_matrix_unit(library: Any) -> bool:
+    """Say whether this build computes with Intel's AMX, which ends the process; that of `make setup` does not."""
+    return b"AMX_INT8 = 1" in library.llama_print_system_info()
+
+
 def _held(numbers: array[int]) -> Any:
     """Return an array's memory, which keeps it where it is: to let it grow is an error now."""
     return (ctypes.c_char * (len(numbers) * numbers.itemsize)).from_buffer(numbers)
@@ -136,6 +141,7 @@ class LlamaContext:
         _log.clear()
         model_options = self._lib.llama_model_default_params()
         model_options.n_gpu_layers = gpu_layers
+        model_options.use_extra_bufts = not _has_matrix_unit(self._lib)
         self._model = self._lib.llama_model_load_from_file(os.fsencode(path), model_options)
         if not self._model:
             raise ModelError(f"llama.cpp refuses {path} ({_last_error()}): take a model it supports")

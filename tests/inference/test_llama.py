@@ -1,6 +1,7 @@
 """The calls into llama.cpp: quiet, without leaks, refusing in one line."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from inference.backend import Batch, Sampling
 from inference.base import Message, ModelError, Request
 from inference.gguf import GgufModel
-from inference.llama import Layout, LlamaContext, load_library
+from inference.llama import Layout, LlamaContext, _has_matrix_unit, load_library
 from inference.llama_sampling import Candidates, LlamaSampler
 from inference.outputs import Outputs
 from tests.inference.tiny_gguf import vocabulary
@@ -29,6 +30,17 @@ def test_llama_cpp_says_nothing(tiny_path, capfd):
     model.complete_many([Request(messages=(Message(role="user", content="hi"),), max_tokens=9)])
     model.close()
     assert capfd.readouterr() == ("", "")
+
+
+def test_what_make_setup_builds_leaves_the_matrix_unit_alone():
+    """With it llama.cpp ends the process on the processors that have one."""
+    assert "CPU" in LlamaContext.build()
+    assert not _has_matrix_unit(load_library())
+
+
+@pytest.mark.parametrize(("said", "has"), [(b"AVX512 = 1 | AMX_INT8 = 1 | ", True), (b"AVX512 = 1 | ", False)])
+def test_a_build_with_the_matrix_unit_is_known(said, has):
+    assert _has_matrix_unit(SimpleNamespace(llama_print_system_info=lambda: said)) is has
 
 
 def test_states_of_some_rows_of_a_batch_are_refused(tiny_path):
