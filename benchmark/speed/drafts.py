@@ -15,7 +15,8 @@ from inference.base import Message, Request
 from inference.gguf import GgufModel
 
 UNDRAFTED = "engine without drafts"
-_DRAFT = 8
+_DRAFT = 16
+"""As repair asks for."""
 _DRAFTED_TEXTS = 4
 _TEMPLATE_TOKENS = 32
 

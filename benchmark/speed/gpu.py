@@ -100,7 +100,7 @@ def _round(task: Task, engine: GgufModel, bare: Bare, turn: int, k: int) -> Iter
 
     yield read("engine", timed(lambda: engine.complete_many(asked)).wall)
     for drawn, name in _DRAWN.items():
-        yield read(name, timed(lambda d=drawn: bare.run(prompt, k, task.new_tokens, d, _SAMPLING)).wall)  # type: ignore[misc]
+        yield read(name, timed(lambda d=drawn: bare.run([prompt] * k, task.new_tokens, d, _SAMPLING)).wall)  # type: ignore[misc]
 
 
 def bytes_of_a_step(header: GgufHeader, tokens: int) -> int:

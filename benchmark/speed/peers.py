@@ -8,6 +8,7 @@ which LangChain's ChatLlamaCpp wraps.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from os.path import commonprefix
 from pathlib import Path
 from typing import Any, Literal
 
@@ -71,30 +72,31 @@ class Bare:
         self._batch = Batch(layout.rows)
         self.drawn: list[int] = []
         """The tokens that were drawn last."""
+        self.evaluated = 0
+        """Prompt tokens that were read last."""
 
     def run(
         self,
-        prompt: Sequence[int],
-        width: int,
+        prompts: Sequence[Sequence[int]],
         tokens: int,
         drawn: DrawnAt = "nowhere",
         sampling: Sampling = Sampling(),
     ) -> None:
-        """Read a prompt once, and decode `width` texts of `tokens` tokens that begin with it.
+        """Read what some prompts have in common once and the rest of each, and decode a text of `tokens` tokens each.
 
         Nothing that is drawn is fed, so that the batches are the same wherever it is done.
         """
-        context, batch = self._context, self._batch
+        context, batch, width = self._context, self._batch, len(prompts)
         draw = self._drawing(drawn, width, sampling)
-        for at in range(0, len(prompt), context.shape.rows):
-            batch.clear()
-            batch.add(0, at, list(prompt[at : at + context.shape.rows]), 1)
-            context.decode(batch)
+        common = len(commonprefix([list(prompt) for prompt in prompts]))
+        self.evaluated = common + sum(len(prompt) - common for prompt in prompts)
+        self._read([(0, 0, list(prompts[0][:common]))])
         for sequence in range(1, width):
-            context.copy(0, sequence, len(prompt))
+            context.copy(0, sequence, common)
+        self._read([(sequence, common, list(prompt[common:])) for sequence, prompt in enumerate(prompts)])
         for step in range(tokens - 1):
             batch.clear()
-            for sequence in range(width):
+            for sequence, prompt in enumerate(prompts):
                 batch.add(sequence, len(prompt) + step, [(step * 31 + sequence) % 256], 1)
             context.decode(batch)
             if draw is not None:
@@ -102,6 +104,22 @@ class Bare:
         for sequence in range(width):
             context.trim(sequence, 0)
         context.draw_nothing()
+
+    def _read(self, parts: Sequence[tuple[int, int, list[int]]]) -> None:
+        """Read tokens of sequences from a position on; none is cut that would fit into a batch."""
+        context, batch, most = self._context, self._batch, self._context.shape.rows
+        batch.clear()
+        for sequence, position, tokens in parts:
+            if batch.size and batch.size + len(tokens) > most:
+                context.decode(batch)
+                batch.clear()
+            for at in range(0, len(tokens), most):
+                if at:
+                    context.decode(batch)
+                    batch.clear()
+                batch.add(sequence, position + at, tokens[at : at + most], 1)
+        if batch.size:
+            context.decode(batch)
 
     def _drawing(self, drawn: DrawnAt, width: int, sampling: Sampling) -> Callable[[int], int] | None:
         if drawn == "nowhere":

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from benchmark.speed.opened import (
+    ALONE,
     PARALLEL,
     SETTINGS,
     SPARE,
@@ -44,6 +45,8 @@ class Plans:
         prompts = [self._opened.engine.prompt_tokens(messages) for messages in conversations]
         if not skip(self.name, OURS, self._shape.plans):
             yield self._read(turn, OURS, self._ours(conversations), distinct_tokens(prompts))
+        if ALONE in self._task.peers and not skip(self.name, ALONE, self._shape.plans):
+            yield self._read(turn, ALONE, self._alone(prompts), distinct_tokens(prompts))
         wanted = PARALLEL in self._task.peers and PARALLEL not in self.missing
         if wanted and not skip(self.name, PARALLEL, self._shape.plans):
             try:
@@ -84,3 +87,8 @@ class Plans:
         spent = timed(lambda: engine.complete_many(asked))
         evaluated = engine.counts().prompt_rows - before
         return ServedTexts(spent=spent, tokens=len(asked) * tokens, evaluated=evaluated)
+
+    def _alone(self, prompts: Sequence[Sequence[int]]) -> ServedTexts:
+        bare, tokens = self._opened.bare, self._task.plan_tokens
+        spent = timed(lambda: bare.run(prompts, tokens))
+        return ServedTexts(spent=spent, tokens=len(prompts) * tokens, evaluated=bare.evaluated)

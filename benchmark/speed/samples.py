@@ -90,7 +90,7 @@ class Samples:
 
     def _alone(self, turn: int, k: int) -> Spent:
         bare, prompt = self._opened.bare, self._prompt(turn, k)
-        return timed(lambda: bare.run(prompt, k, self._task.new_tokens))
+        return timed(lambda: bare.run([prompt] * k, self._task.new_tokens))
 
     def _one(self, turn: int, k: int) -> Spent:
         return self._opened.server.many(self._prompt(turn, k), k, self._task.new_tokens).spent

@@ -16,7 +16,7 @@ from benchmark.speed import engine, gpu, programs, random_model
 from benchmark.speed.drafts import UNDRAFTED
 from benchmark.speed.goals import goals
 from benchmark.speed.mixed_weights import mixture, random_rows
-from benchmark.speed.opened import ALONE, PEERS, SEQUENTIAL, Task, distinct_tokens, filler
+from benchmark.speed.opened import ALONE, PARALLEL, PEERS, SEQUENTIAL, Task, distinct_tokens, filler
 from benchmark.speed.peers import Bare
 from benchmark.speed.programs import Device, MissingPeerError, batched_bench, server
 from benchmark.speed.random_model import CYCLE, Size
@@ -183,7 +183,7 @@ def test_interrupt_keeps_what_was_measured(bench, tmp_path, monkeypatch):
 def test_plans_evaluate_the_distinct_tokens_alone(bench, tmp_path):
     assert bench("--workloads", "plans", "--rounds", "2", "--threads", "2")[0] == 0
     readings = json.loads((tmp_path / "engine-micro-2.json").read_text())["readings"]
-    assert len(readings) == 2
+    assert [reading["peer"] for reading in readings] == ["engine", ALONE] * 2
     for reading in readings:
         assert 0.9 < reading["evaluated"] / reading["least"] <= 1.05  # a little is left from the round before
         assert reading["least"] < 60 + 3 * 30
@@ -233,7 +233,7 @@ def test_programs_of_llama_cpp_are_measured(tmp_path, capsys, monkeypatch, built
     assert engine.main([*options, *SMALL]) == 0
     out = capsys.readouterr().out
     assert rows(out, "same prompt") == {(peer, k, 1) for peer in PEERS for k in (1, 3)}
-    assert rows(out, "plans, 3 x (60+20)") == {("llama-server, parallel requests", 3, 1)}
+    assert rows(out, "plans, 3 x (60+20)") == {(peer, 3, 1) for peer in (ALONE, PARALLEL)}
     assert "not measured" not in out
 
 
@@ -282,7 +282,7 @@ def test_both_places_of_drawing_draw(micro):
     layout = layout_for(read_header(micro), 128, 64, Width(most=3))
     with closing(Bare(micro, layout=layout, threads=1)) as bare:
         for place in ("host", "device", "host"):
-            bare.run([97] * 20, 3, 6, place, Sampling(temperature=0.8, top_k=40, top_p=0.95, min_p=0.05))
+            bare.run([[97] * 20] * 3, 6, place, Sampling(temperature=0.8, top_k=40, top_p=0.95, min_p=0.05))
             assert len(bare.drawn) == 3
             assert all(0 <= token < 384 for token in bare.drawn)
 
