@@ -19,6 +19,7 @@ from sandbox.base import SandboxUnavailableError
 LEAST_DISK_MB = 1000
 DOCKER_SANDBOX = "Docker sandbox"
 BUBBLEWRAP_SANDBOX = "bubblewrap sandbox"
+_REBUILD = "rm -rf ~/.cache/atlas/wheels && make clean setup"
 START_DOCKER = "sh deploy/docker-engine.sh"
 _NVIDIA_DEVICE = Path("/dev/nvidiactl")
 _NAMESPACE_SWITCHES = {
@@ -57,12 +58,19 @@ def compiler() -> Check:
 
 
 def engine() -> Check:
-    """Look for llama-cpp-python, without loading it."""
+    """Look for llama-cpp-python, and let a child process compute with it."""
+    from graphs.factory import EMBEDDED
+    from inference.trial import trial
+
+    name = "llama-cpp-python"
     found = importlib.util.find_spec("llama_cpp")
     if found is None:
-        return Check(name="llama-cpp-python", ok=False, detail="not installed", mend="make setup")
-    kind = "with CUDA" if built_for_cuda() else "for the CPU"
-    return Check(name="llama-cpp-python", ok=True, detail=f"{_version_of('llama_cpp_python')}, {kind}")
+        return Check(name=name, ok=False, detail="not installed", mend="make setup")
+    kind = f"{_version_of('llama_cpp_python')}, {'with CUDA' if built_for_cuda() else 'for the CPU'}"
+    fault = trial(EMBEDDED) if EMBEDDED.exists() else ""
+    if fault:
+        return Check(name=name, ok=False, detail=f"{kind}; it does not compute here: {fault}", mend=_REBUILD)
+    return Check(name=name, ok=True, detail=kind)
 
 
 def graphics_card() -> Check:

@@ -93,8 +93,20 @@ def test_hidden_device_is_no_fault(tmp_path, monkeypatch):
     assert "none that CUDA_VISIBLE_DEVICES lets through" in check.detail
 
 
-def test_engine_is_found_without_loading_it():
+def test_engine_that_is_not_in_order_names_the_command():
     assert checks.engine().ok == (checks.engine().mend == "")
+
+
+@pytest.mark.gguf
+def test_engine_that_ends_its_process_is_not_in_order(tmp_path, monkeypatch):
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nkill -ILL $$\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    check = checks.engine()
+    assert not check.ok
+    assert "does not compute here: it ends the process at its first matrix (SIGILL)" in check.detail
+    assert "make clean setup" in check.mend
 
 
 @pytest.mark.parametrize("closed", ["0", "0\n"])
