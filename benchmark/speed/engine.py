@@ -18,7 +18,18 @@ from pathlib import Path
 from benchmark.provenance import code_digest, commit, cores
 from benchmark.speed.drafts import Drafts
 from benchmark.speed.goals import Goals, goals
-from benchmark.speed.opened import ALONE, BENCH, ONE_REQUEST, PARALLEL, SEQUENTIAL, SPARE, PlanShape, Task, Workload
+from benchmark.speed.opened import (
+    ALONE,
+    BENCH,
+    ONE_REQUEST,
+    PARALLEL,
+    SEQUENTIAL,
+    SPARE,
+    PlanShape,
+    Task,
+    Workload,
+    tell,
+)
 from benchmark.speed.parts import grammar_parts, part_table, step_parts
 from benchmark.speed.plans import Plans
 from benchmark.speed.programs import Device
@@ -78,12 +89,12 @@ def measure(task: Task, workload: Workload, log: Log, *, rounds: int, until: flo
         for reading in workload.round(turn, lambda *what, made=made: what in made):
             log.add(reading)
             speed = f"{reading.tokens / reading.seconds:8.1f} tokens/s, {reading.seconds:6.2f} {unit}"
-            _tell(f"round {turn}/{rounds}  {reading.workload}, k={reading.k:<3}{speed}  {reading.peer}")
+            tell(f"round {turn}/{rounds}  {reading.workload}, k={reading.k:<3}{speed}  {reading.peer}")
             if time.monotonic() > until:
-                _tell("the time is up; the same command goes on from here")
+                tell("the time is up; the same command goes on from here")
                 return False
         for peer in set(workload.missing) - before:
-            _tell(f"not measured: {peer}: {workload.missing[peer]}")
+            tell(f"not measured: {peer}: {workload.missing[peer]}")
     return True
 
 
@@ -122,7 +133,7 @@ def _task(options: argparse.Namespace) -> Task:
     holds = read_header(path).context_length
     plans = tuple(one for one in options.plans if one.shared + one.own + options.plan_tokens + SPARE <= holds)
     for shape in set(options.plans) - set(plans):
-        _tell(f"not measured: {shape.name}: the model holds {holds} tokens")
+        tell(f"not measured: {shape.name}: the model holds {holds} tokens")
     return Task(
         path=path,
         copying=random_model(options.folder, copying(options.model)) if drafts else None,
@@ -157,11 +168,6 @@ def _setup(task: Task, options: argparse.Namespace) -> dict[str, object]:
 
 def _by_wall(device: Device) -> bool:
     return device.threads > 1 or device.on_gpu
-
-
-def _tell(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
 
 
 def _widths(text: str) -> tuple[int, ...]:
@@ -230,10 +236,10 @@ def main(given: Sequence[str] | None = None) -> int:
     try:
         parts = _all(task, options, log, missing)
     except KeyboardInterrupt:
-        _tell(f"stopped; the same command goes on from here ({len(log.readings)} readings are kept)")
+        tell(f"stopped; the same command goes on from here ({len(log.readings)} readings are kept)")
         code = _INTERRUPTED
     except ModelError as error:
-        _tell(str(error))
+        tell(str(error))
         code = 1
     sys.stdout.write(f"{task.path.name}: {setup['unit']}, commit {commit()}, {setup['machine']}\n\n")
     sys.stdout.write(report(log, missing, aims) + parts)
@@ -255,7 +261,7 @@ def _all(task: Task, options: argparse.Namespace, log: Log, missing: dict[str, s
 
 
 def _parts(task: Task) -> str:
-    _tell("parts of a step, rows and grammar")
+    tell("parts of a step, rows and grammar")
     return part_table(
         [
             *step_parts(task.path, task.most, prompt=task.prompt_tokens, steps=_PARTS_STEPS),

@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmark.provenance import commit
-from benchmark.speed.opened import SETTINGS, SPARE, timed, user
+from benchmark.speed.opened import SETTINGS, SPARE, tell, timed, user
 from benchmark.speed.peers import Bare, DrawnAt
 from benchmark.speed.random_model import SIZES, random_model
 from benchmark.speed.results import Log, Reading, write_json
@@ -169,16 +169,11 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(given)
 
 
-def _tell(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
-
-
 def main(given: Sequence[str] | None = None) -> int:
     """Measure and write the table to standard output; return the exit code."""
     options = _arguments(given)
     if options.gpu_layers and not LlamaContext.uses_gpu(options.gpu_layers):
-        _tell("this llama.cpp has no GPU to use: make setup CUDA=1 on a machine with one, or --gpu-layers 0 to try")
+        tell("this llama.cpp has no GPU to use: make setup CUDA=1 on a machine with one, or --gpu-layers 0 to try")
         return 1
     named = options.model in SIZES
     task = Task(
@@ -195,9 +190,9 @@ def main(given: Sequence[str] | None = None) -> int:
     log = Log(options.folder / f"gpu-{task.path.stem}.jsonl", setup, fresh=True)
     code = 0
     try:
-        measure(task, log, _tell)
+        measure(task, log, tell)
     except KeyboardInterrupt:
-        _tell("stopped; what was measured follows")
+        tell("stopped; what was measured follows")
         code = 130
     write_json(options.folder / f"gpu-{task.path.stem}.json", setup, (), log)
     if log.readings:

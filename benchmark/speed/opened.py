@@ -6,9 +6,10 @@ and stays open; each prompt begins with its round, so that nobody profits from w
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +27,7 @@ ONE_REQUEST, PARALLEL = "llama-server, one request", "llama-server, parallel req
 PEERS = (BENCH, ALONE, SEQUENTIAL, ONE_REQUEST, PARALLEL)
 SPARE = 64
 """Tokens of a context beyond prompt and text."""
+_TRIED_TEXTS = 8
 WORDS = "the quick brown fox jumps over the lazy dog and then it writes a program for a stack machine "
 SETTINGS = Request(messages=(), max_tokens=1, temperature=0.8, top_k=40, top_p=0.95, min_p=0.05)
 
@@ -124,6 +126,12 @@ def distinct_tokens(prompts: Sequence[Sequence[int]]) -> int:
     return len({tuple(prompt[:length]) for prompt in prompts for length in range(1, len(prompt) + 1)})
 
 
+def tell(line: str) -> None:
+    """Say on standard error what is going on."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
 class Opened:
     """Our engine and the peers for one cache size, opened when they are first used."""
 
@@ -168,14 +176,26 @@ class Opened:
 
     @cached_property
     def server(self) -> Server:
-        """A server in its best mode: a cache for each slot, and flash attention, which is faster for such caches.
+        """A server in its best mode: a cache for each slot, and flash attention where that is faster here.
 
         In a shared cache idle slots slow down the others.
         """
-        task, device = self._task, replace(self._task.device, flash=True)
-        return self._stack.enter_context(
-            server(task.path, slots=self._texts, context=self._context, unified=False, device=device)
-        )
+        flash = True if self._task.device.on_gpu else self._tried(True) <= self._tried(False)
+        tell(f"llama-server is measured {'with' if flash else 'without'} flash attention, its faster mode here")
+        return self._stack.enter_context(self._served(flash))
+
+    def _served(self, flash: bool) -> AbstractContextManager[Server]:
+        task, device = self._task, replace(self._task.device, flash=flash)
+        return server(task.path, slots=self._texts, context=self._context, unified=False, device=device)
+
+    def _tried(self, flash: bool) -> float:
+        """Return the seconds in which a server writes a few texts; it is warm when that is timed."""
+        tokens = self._context // 2
+        with self._served(flash) as tried:
+            for turn in range(2):
+                prompt = self.engine.prompt_tokens(user(self.engine, tokens, f"{turn:04} try "))
+                spent = tried.parallel([prompt] * min(_TRIED_TEXTS, self._texts), tokens // 4).spent
+        return spent.seconds(self._task.device)
 
     def close(self) -> None:
         """Close what was opened."""

@@ -18,20 +18,20 @@ from typing import Any
 
 import numpy as np
 
+from benchmark.speed.opened import open_engine
+from benchmark.speed.programs import Device
 from inference.backend import Batch, Grammar, Sampler, Sampling
 from inference.base import Thinking
 from inference.confidence import Signals
 from inference.decoding import Terms, Writer
 from inference.forcing import ThinkingBudget
-from inference.gguf_file import read_header
 from inference.job import Job
-from inference.layout import Width, layout_for
+from inference.layout import MOST_WIDTH
 from inference.llama import Layout, LlamaContext
 from inference.prefix_tree import as_tokens
 from inference.scheduler import Scheduler
 from inference.width import WidthPolicy
 
-_SEGMENT = 128
 _SPARE = 32
 _GRAMMAR = "root ::= [^\\x00]*"
 _US = 1e6
@@ -116,8 +116,13 @@ class _FixedToken:
 
 
 def step_parts(path: Path, k: int, *, prompt: int, steps: int) -> list[Part]:
-    """Decode k texts over one prompt and return what the parts of a step cost; the first steps are left out."""
-    layout = layout_for(read_header(path), prompt + steps + _SPARE, _SEGMENT, Width(most=max(k, 2)))
+    """Decode k texts over one prompt, in the cache that the engine chooses, and return what the parts of a step cost.
+
+    The first steps are left out.
+    """
+    width = 0 if k <= MOST_WIDTH else k
+    with closing(open_engine(path, Device(threads=1), prompt + steps + _SPARE, width)) as engine:
+        layout = engine.layout
     context = _TimedContext(path, layout, _Clock())
     try:
         drawn = _steps(context, [_job(prompt, steps, _timed_writer(context, seed, steps)) for seed in range(k)])
