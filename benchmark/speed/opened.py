@@ -9,14 +9,14 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
 from benchmark.speed.peers import Bare, Sequential
-from benchmark.speed.programs import Device, Server, Spent, server
+from benchmark.speed.programs import Device, ServedTexts, Server, Spent, server
 from benchmark.speed.results import Reading
 from inference.base import Message, Request
 from inference.gguf import GgufModel
@@ -27,7 +27,6 @@ ONE_REQUEST, PARALLEL = "llama-server, one request", "llama-server, parallel req
 PEERS = (BENCH, ALONE, SEQUENTIAL, ONE_REQUEST, PARALLEL)
 SPARE = 64
 """Tokens of a context beyond prompt and text."""
-_TRIED_TEXTS = 8
 WORDS = "the quick brown fox jumps over the lazy dog and then it writes a program for a stack machine "
 SETTINGS = Request(messages=(), max_tokens=1, temperature=0.8, top_k=40, top_p=0.95, min_p=0.05)
 
@@ -132,6 +131,31 @@ def tell(line: str) -> None:
     sys.stderr.flush()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerMode:
+    """How a server keeps and reads its cache."""
+
+    unified: bool
+    flash: bool
+
+    @property
+    def words(self) -> str:
+        """The mode in words."""
+        cache = "one cache for all slots" if self.unified else "a cache for each slot"
+        return f"with {cache} and {'with' if self.flash else 'without'} flash attention"
+
+
+def _modes(peer: str, device: Device) -> tuple[ServerMode, ...]:
+    """Return the modes of a server among which the fastest may be.
+
+    Flash attention is always on where there is a GPU. Requests of their own are several times slower in one cache for
+    all slots, as each reads the cells of all: that is not tried.
+    """
+    apart = (ServerMode(unified=False, flash=True), ServerMode(unified=False, flash=False))
+    together = (ServerMode(unified=True, flash=device.on_gpu),) if peer == ONE_REQUEST else ()
+    return (*apart[: 1 if device.on_gpu else 2], *together)
+
+
 class Opened:
     """Our engine and the peers for one cache size, opened when they are first used."""
 
@@ -141,6 +165,8 @@ class Opened:
         self._context = context
         self._texts = texts
         self._stack = ExitStack()
+        self._servers: dict[ServerMode, Server] = {}
+        self._fastest: dict[tuple[str, int], ServerMode] = {}
         self.missing: dict[str, str] = {}
 
     @cached_property
@@ -174,28 +200,27 @@ class Opened:
         """Whether our engine's sequences share one cache."""
         return self.engine.layout.unified
 
-    @cached_property
-    def server(self) -> Server:
-        """A server in its best mode: a cache for each slot, and flash attention where that is faster here.
+    def served(self, peer: str, k: int, act: Callable[[Server], ServedTexts]) -> ServedTexts:
+        """Let a server do something in that of its modes which is fastest at it here: all are tried the first time.
 
-        In a shared cache idle slots slow down the others.
+        Raises:
+            MissingPeerError: no server can be started, or one fails.
         """
-        flash = True if self._task.device.on_gpu else self._tried(True) <= self._tried(False)
-        tell(f"llama-server is measured {'with' if flash else 'without'} flash attention, its faster mode here")
-        return self._stack.enter_context(self._served(flash))
+        device = self._task.device
+        known = self._fastest.get((peer, k))
+        done = {mode: act(self._server(mode)) for mode in ([known] if known else _modes(peer, device))}
+        fastest = min(done, key=lambda mode: done[mode].spent.seconds(device))
+        if not known:
+            tell(f"{peer}, k={k}, is measured {fastest.words}, its fastest mode here")
+        self._fastest[peer, k] = fastest
+        return done[fastest]
 
-    def _served(self, flash: bool) -> AbstractContextManager[Server]:
-        task, device = self._task, replace(self._task.device, flash=flash)
-        return server(task.path, slots=self._texts, context=self._context, unified=False, device=device)
-
-    def _tried(self, flash: bool) -> float:
-        """Return the seconds in which a server writes a few texts; it is warm when that is timed."""
-        tokens = self._context // 2
-        with self._served(flash) as tried:
-            for turn in range(2):
-                prompt = self.engine.prompt_tokens(user(self.engine, tokens, f"{turn:04} try "))
-                spent = tried.parallel([prompt] * min(_TRIED_TEXTS, self._texts), tokens // 4).spent
-        return spent.seconds(self._task.device)
+    def _server(self, mode: ServerMode) -> Server:
+        if mode not in self._servers:
+            task, device = self._task, replace(self._task.device, flash=mode.flash)
+            opened = server(task.path, slots=self._texts, context=self._context, unified=mode.unified, device=device)
+            self._servers[mode] = self._stack.enter_context(opened)
+        return self._servers[mode]
 
     def close(self) -> None:
         """Close what was opened."""

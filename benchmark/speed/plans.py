@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from benchmark.speed.opened import (
@@ -18,7 +18,7 @@ from benchmark.speed.opened import (
     timed,
     user,
 )
-from benchmark.speed.programs import MissingPeerError, ServedTexts
+from benchmark.speed.programs import MissingPeerError, ServedTexts, Server
 from benchmark.speed.results import OURS, Reading
 from inference.base import Message
 
@@ -50,7 +50,7 @@ class Plans:
         wanted = PARALLEL in self._task.peers and PARALLEL not in self.missing
         if wanted and not skip(self.name, PARALLEL, self._shape.plans):
             try:
-                served = self._opened.server.parallel(prompts, self._task.plan_tokens)
+                served = self._opened.served(PARALLEL, self._shape.plans, self._served(prompts))
             except MissingPeerError as error:
                 self.missing[PARALLEL] = str(error)
                 return
@@ -87,6 +87,9 @@ class Plans:
         spent = timed(lambda: engine.complete_many(asked))
         evaluated = engine.counts().prompt_rows - before
         return ServedTexts(spent=spent, tokens=len(asked) * tokens, evaluated=evaluated)
+
+    def _served(self, prompts: Sequence[Sequence[int]]) -> Callable[[Server], ServedTexts]:
+        return lambda server: server.parallel(prompts, self._task.plan_tokens)
 
     def _alone(self, prompts: Sequence[Sequence[int]]) -> ServedTexts:
         bare, tokens = self._opened.bare, self._task.plan_tokens

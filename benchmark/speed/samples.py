@@ -93,11 +93,12 @@ class Samples:
         return timed(lambda: bare.run([prompt] * k, self._task.new_tokens))
 
     def _one(self, turn: int, k: int) -> Spent:
-        return self._opened.server.many(self._prompt(turn, k), k, self._task.new_tokens).spent
+        prompt, tokens = self._prompt(turn, k), self._task.new_tokens
+        return self._opened.served(ONE_REQUEST, k, lambda server: server.many(prompt, k, tokens)).spent
 
     def _parallel(self, turn: int, k: int) -> Spent:
-        prompt = self._prompt(turn, k + 1000)
-        return self._opened.server.parallel([prompt] * k, self._task.new_tokens).spent
+        prompts, tokens = [self._prompt(turn, k + 1000)] * k, self._task.new_tokens
+        return self._opened.served(PARALLEL, k, lambda server: server.parallel(prompts, tokens)).spent
 
     def _bench(self, turn: int) -> dict[int, Spent]:
         task, opened, lengths = self._task, self._opened, (len(self._prompt(turn, 1)), self._task.new_tokens)
