@@ -37,6 +37,11 @@ def grader_digest() -> str:
     return _digest_of([*judging, *(ROOT / "sandbox").rglob("*.py"), ROOT / "nodes" / "judging.py"])
 
 
+def clock_digest() -> str:
+    """Return a name for the code that measures speed: readings of another one are not set beside."""
+    return _digest_of((ROOT / "benchmark" / "speed").glob("*.py"))
+
+
 def commit() -> str:
     """Return the short commit, with a plus sign when files of ours differ from it; `unknown` outside a repository."""
     try:

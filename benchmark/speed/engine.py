@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from benchmark.provenance import code_digest, commit, cores
+from benchmark.provenance import clock_digest, code_digest, commit, cores
 from benchmark.speed.drafts import Drafts
 from benchmark.speed.goals import Goals, goals
 from benchmark.speed.opened import (
@@ -161,6 +161,7 @@ def _setup(task: Task, options: argparse.Namespace) -> dict[str, object]:
         "widest": task.most,
         "cache": options.cache,
         "code": code_digest(),
+        "measured_by": clock_digest(),
         "build": LlamaContext.build(),
         "machine": f"{platform.machine()}, {cores()} cores",
     }

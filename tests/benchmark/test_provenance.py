@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from benchmark import provenance
-from benchmark.provenance import ROOT, code_digest, commit, cores, grader_digest
+from benchmark.provenance import ROOT, clock_digest, code_digest, commit, cores, grader_digest
 
 
 @pytest.fixture
@@ -67,3 +67,11 @@ def test_outside_a_repository_the_commit_is_unknown(copy):
 
 def test_there_is_at_least_one_core():
     assert cores() >= 1
+
+
+@pytest.mark.parametrize(("name", "changes"), [("speed/opened.py", True), ("table.py", False)])
+def test_a_change_in_what_measures_speed_changes_the_name_of_the_clock(copy, name, changes):
+    before = clock_digest()
+    with (copy / "benchmark" / name).open("a") as file:
+        file.write("# changed")
+    assert (clock_digest() != before) == changes
