@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import docker
-from docker.errors import DockerException
+from docker.errors import APIError, DockerException
 from requests.exceptions import RequestException
 
 from sandbox import container, image, seccomp
@@ -64,6 +64,7 @@ class Engine:
         self._clients: list[docker.DockerClient] = []
         self._alive: dict[str, float] = {}
         self._unanswered: set[str] = set()
+        """Boxes that the engine was asked to make and did not answer: they may come late."""
         with self.talking() as client:
             info = client.info()
             faults = engine_faults(info, client.version()["ApiVersion"], client.api.base_url, runtime)
@@ -124,15 +125,8 @@ class Engine:
         # Named before it is made: an engine that answers too late has made it all the same.
         box_id = f"atlas-{secrets.token_hex(16)}"
         self._alive[box_id] = float("inf")
-        self._unanswered.add(box_id)
         try:
-            api.create_container(
-                self._images[language.name],
-                name=box_id,
-                host_config=host_config,
-                **container.container_flags(language, {OWNER_LABEL: owner()}),
-            )
-            self._unanswered.discard(box_id)
+            self._create(api, box_id, language, host_config)
             # Attached before the start, or the first bytes are lost; and the host speaks first for the same reason.
             stream = api.attach_socket(box_id, params={"stdin": 1, "stdout": 1, "stream": 1})
             box = DockerBox(self, box_id, stream, language, self._memory_bytes)
@@ -145,6 +139,16 @@ class Engine:
             box.close()
             raise
         return box
+
+    def _create(self, api: docker.APIClient, box_id: str, language: Language, host_config: dict[str, Any]) -> None:
+        flags = container.container_flags(language, {OWNER_LABEL: owner()})
+        try:
+            api.create_container(self._images[language.name], name=box_id, host_config=host_config, **flags)
+        except APIError:
+            raise  # The engine has refused, and makes nothing later.
+        except BaseException:
+            self._unanswered.add(box_id)
+            raise
 
     def resize(self, box_id: str, language: Language, memory_bytes: int) -> None:
         """Change the memory limit of a running box.
