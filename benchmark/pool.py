@@ -21,7 +21,7 @@ from typing import Any
 
 from benchmark.database import Store
 from benchmark.records import from_json, to_json
-from inference.base import Completion, Message, Model, ModelError, Profile, Request
+from inference.base import BY_ITSELF, Completion, Message, Model, ModelError, Profile, Request
 from nodes.parsing import parse_choice
 from sandbox.base import Execution, Limits, Program, Sandbox
 
@@ -31,8 +31,8 @@ CREATE TABLE IF NOT EXISTS completions (
 CREATE TABLE IF NOT EXISTS executions (
     key TEXT PRIMARY KEY, input TEXT NOT NULL, execution TEXT NOT NULL, seconds REAL NOT NULL) WITHOUT ROWID;
 """
-_KEPT_STOPS = ("end", "stop_text", "length")
-_LATER_FIELDS = ("prompt", "suffix", "confidence")
+_KEPT_STOPS = (*BY_ITSELF, "loop", "length")
+_LATER_FIELDS = ("prompt", "suffix", "confidence", "opening", "finish", "cut_loops")
 """Fields of a request that came after the first pools: left out where they are empty, so that those pools stay good."""
 _PLACES = 500
 """Names looked up in one query; SQLite allows a thousand."""

@@ -50,7 +50,7 @@ def open_model(settings: Settings) -> Model:
         path,
         context_tokens=settings.context_tokens,
         gpu_layers=found.load.gpu_layers,
-        threads=settings.threads or decoding_threads(),
+        threads=settings.threads or None,
         width=width_of(header, settings, found),
     )
 
@@ -133,11 +133,6 @@ def width_of(header: GgufHeader, settings: Settings, found: Fit) -> Width:
     if not layout.unified and main.total <= found.main_free and gpu.total <= found.gpu_free:
         return free
     return replace(free, cells=load.cells)
-
-
-def decoding_threads() -> int:
-    """Return the threads a model gets by default: all cores but one, which the sandbox needs meanwhile."""
-    return max(1, len(os.sched_getaffinity(0)) - 1)
 
 
 def open_box(settings: Settings) -> Sandbox:

@@ -12,6 +12,10 @@ from nodes.settings import PolicyName
 
 MANY = 1000
 """More widenings than any budget pays for."""
+OPENING = 5
+"""A processor decodes five texts in hardly more time than four, and eight take almost twice as long."""
+PLAIN_FIRST = 8
+"""On a real model eight plain programs take less time than the plans for four others."""
 
 _POLICIES = (
     Policy(
@@ -46,7 +50,7 @@ _POLICIES = (
             Step(move="repair", when="none_right", times=3),
         ),
     ),
-    Policy(name="adaptive"),
+    Policy(name="adaptive", opening=OPENING, plain_first=PLAIN_FIRST),
     Policy(
         name="resample",
         schedule=(Step(move="widen", times=MANY),),

@@ -11,7 +11,11 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 Profile = Literal["full", "compact"]
-Stop = Literal["end", "stop_text", "length", "deadline", "cancelled"]
+Stop = Literal["end", "stop_text", "complete", "loop", "length", "deadline", "cancelled"]
+"""Why a text ended: the model ended it; a stop text came; what was asked for was complete (`Request.finish`); it went
+round in circles (`Request.cut_loops`); its limit; a deadline; somebody cancelled it."""
+BY_ITSELF: tuple[Stop, ...] = ("end", "stop_text", "complete")
+"""Reasons after which a text is as whole as its writer meant it to be."""
 
 
 class ModelError(RuntimeError):
@@ -47,6 +51,18 @@ class Thinking:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Finish:
+    """Where an answer is complete, so that no token is written behind it (`inference/finish.py`)."""
+
+    block: str = ""
+    """A regular expression: the closing fence of a fenced block in which it is found completes the answer."""
+    item: str = ""
+    """A regular expression for the beginning of a line that begins an item."""
+    items: int = 0
+    """So many items complete the answer, which is cut before the next one; 0: any number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One text to be generated."""
 
@@ -60,6 +76,13 @@ class Request:
     min_p: float = 0.0
     seed: int = 0
     stop: tuple[str, ...] = ()
+    opening: str = ""
+    """The beginning of the answer, given to a model that need not think first; `Completion.text` begins with it, and
+    its tokens are not counted as written. A back end that cannot begin an answer leaves it out."""
+    finish: Finish | None = None
+    """Where the answer is complete; a back end that cannot look leaves it to the model to end."""
+    cut_loops: bool = False
+    """End an answer that repeats itself word for word."""
     repeat_penalty: float = 1.0
     """Divides the logits of the last 64 answer tokens; 1 is off."""
     presence_penalty: float = 0.0

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from inference.backend import Grammar, Sampler
-from inference.base import Completion, Stop
+from inference.base import Completion, Finish, Stop
 from inference.confidence import Signals
+from inference.finish import FinishLine, LoopWatch
 from inference.forcing import ThinkingBudget
 from inference.outputs import Outputs, Row
 
@@ -54,28 +55,50 @@ class Limits:
 class TextTail:
     """A growing text: bytes come in pieces, characters come out whole, stop texts are looked for at the end only."""
 
-    def __init__(self, stops: tuple[str, ...] = (), *, skip_newlines: bool = False) -> None:
-        """Start an empty text; with `skip_newlines` its leading newlines are dropped before stops are looked for."""
+    def __init__(
+        self,
+        stops: tuple[str, ...] = (),
+        *,
+        finish: Finish | None = None,
+        opening: str = "",
+        skip_newlines: bool = False,
+    ) -> None:
+        """Start a text with its opening.
+
+        Args:
+            stops: texts that end it and are no part of it.
+            finish: where it is complete.
+            opening: what it begins with.
+            skip_newlines: drop leading newlines before anything is looked for.
+        """
+        self._finish = FinishLine(finish) if finish is not None else None
         self._stops = tuple(stop for stop in stops if stop)
         self._reach = max((len(stop) for stop in self._stops), default=1) - 1
         self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
         self._skip = skip_newlines
-        self.text = ""
+        self.text = opening
 
-    def add(self, piece: bytes) -> bool:
-        """Append a piece; return True, and cut the text, when a stop text is complete."""
+    @property
+    def watched(self) -> bool:
+        """Whether what is added can end the text."""
+        return bool(self._stops) or self._finish is not None
+
+    def add(self, piece: bytes) -> Stop | None:
+        """Append a piece; return why the text ends, cut where it does, or None."""
         new = self._utf8.decode(piece)
         if self._skip:
             new = new.lstrip("\n")
             self._skip = not new
         window = max(0, len(self.text) - self._reach)
         self.text += new
-        if not self._stops:
-            return False
         found = [at for stop in self._stops if (at := self.text.find(stop, window)) >= 0]
         if found:
             self.text = self.text[: min(found)]
-        return bool(found)
+        end = self._finish.reached(self.text) if self._finish is not None else None
+        if end is not None:
+            self.text = self.text[:end]
+            return "complete"
+        return "stop_text" if found else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +108,9 @@ class Terms:
     max_tokens: int
     stops: tuple[str, ...] = ()
     grammar: Grammar | None = None
+    opening: str = ""
+    finish: Finish | None = None
+    cut_loops: bool = False
 
 
 class Writer:
@@ -95,11 +121,12 @@ class Writer:
         "_budget",
         "_ends_text",
         "_grammar",
+        "_loop",
         "_most",
         "_piece",
         "_sampler",
         "_signals",
-        "_stops",
+        "_terms",
         "_thinking",
         "_tokens",
         "_unread",
@@ -120,10 +147,11 @@ class Writer:
         self._piece, self._ends_text = vocabulary.piece, vocabulary.ends_text
         self._sampler = sampler
         self._budget = budget
-        self._most, self._stops, self._grammar = terms.max_tokens, terms.stops, terms.grammar
+        self._terms, self._most, self._grammar = terms, terms.max_tokens, terms.grammar
         self._signals = signals
         self._thinking = TextTail()
-        self._answer = TextTail(terms.stops, skip_newlines=budget.open)
+        self._answer = self._answer_tail(opening=terms.opening, skip_newlines=budget.open)
+        self._loop = LoopWatch() if terms.cut_loops else None
         self._unread: list[int] = []
         """Answer tokens that are not in the text yet."""
         self._tokens = 0
@@ -194,19 +222,25 @@ class Writer:
             self._signals.add(outputs, at, lawful, hidden)
         self._tokens += 1
         self._unread.append(lawful)
-        if self._stops and self._read():
-            return "stop_text"
+        if self._answer.watched and (stop := self._read()) is not None:
+            return stop
+        if self._loop is not None and self._loop.add(lawful):
+            return "loop"
         return "length" if self._tokens >= self._most else (lawful,)
 
-    def _read(self) -> bool:
-        """Put the answer's tokens into the text; return True, and cut the text, when a stop text is complete."""
+    def _answer_tail(self, *, opening: str = "", skip_newlines: bool = True) -> TextTail:
+        terms = self._terms
+        return TextTail(terms.stops, finish=terms.finish, opening=opening, skip_newlines=skip_newlines)
+
+    def _read(self) -> Stop | None:
+        """Put the answer's tokens into the text; return why it ends there, if it does."""
         unread, self._unread = self._unread, []
         return self._answer.add(b"".join(map(self._piece, unread)))
 
     def _begin_answer(self) -> None:
         """Begin anew: what was written before a block of thinking is no answer."""
         self._unread = []
-        self._answer = TextTail(self._stops, skip_newlines=True)
+        self._answer = self._answer_tail()
         if self._signals is not None:
             self._signals.clear()
 
@@ -233,5 +267,5 @@ class Writer:
             if not self._budget.is_mark(token):
                 self._thinking.add(self._piece(token))
         if not self._budget.open:
-            self._answer = TextTail(self._stops, skip_newlines=True)
+            self._answer = self._answer_tail()
         return tokens

@@ -22,7 +22,6 @@ Limits: cancellation acts between steps. A file made to attack llama.cpp's parse
 from __future__ import annotations
 
 import asyncio
-import os
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -35,6 +34,7 @@ from inference.backend import Grammar, Sampling
 from inference.base import Completion, Message, ModelError, Profile, Request, Thinking
 from inference.calls import Delta, Mailbox, astream, await_all, limit, settle, stream, wait_for, wait_for_stops
 from inference.confidence import Signals
+from inference.cores import decoding_threads
 from inference.decoding import Limits, Terms, Writer
 from inference.engine import Engine
 from inference.forcing import ThinkingBudget
@@ -80,7 +80,7 @@ class GgufModel:
             context_tokens: prompt and answer together; never more than the model was trained for, 16 384 at most when
                 not given.
             gpu_layers: layers on the GPU, -1 for all; without a GPU build the number is ignored.
-            threads: threads for prompts and answers; all cores but one when not given, which leaves one to sandboxes.
+            threads: threads for prompts and answers; one for each physical core when not given.
             template_source: a Jinja chat template instead of the file's own.
             width: most texts decoded together: 1 decodes alone and is reproducible, 0 takes the fastest number. What
                 is fastest here is measured once (a few seconds) and kept in the user's cache directory.
@@ -95,7 +95,7 @@ class GgufModel:
         self.name = header.text("general.name") or path.stem
         self.fingerprint = header.fingerprint
         self.profile: Profile = "compact" if header.text("atlas.prompt_profile") == "compact" else "full"
-        threads = threads or max(1, len(os.sched_getaffinity(0)) - 1)
+        threads = threads or decoding_threads()
         segment = _GPU_SEGMENT if LlamaContext.uses_gpu(gpu_layers) else _CPU_SEGMENT
         wide = width if isinstance(width, Width) else Width(most=width)
         load = partial(LlamaContext, path, gpu_layers=gpu_layers, threads=threads)
@@ -277,7 +277,14 @@ class GgufModel:
             self._llama,
             self._llama.sampler(_sampling(request, banned)),
             ThinkingBudget(marks, prepared.thinking, opened=prepared.opened),
-            Terms(max_tokens=prepared.max_tokens, stops=request.stop, grammar=grammar),
+            Terms(
+                max_tokens=prepared.max_tokens,
+                stops=request.stop,
+                grammar=grammar,
+                opening=prepared.opening,
+                finish=request.finish,
+                cut_loops=request.cut_loops,
+            ),
             Signals(confidence=request.confidence, detailed=request.signals) if asked else None,
         )
         job = Job(

@@ -28,6 +28,8 @@ class Prepared:
     max_tokens: int
     opened: bool
     """The prompt ends inside a thinking block."""
+    opening: str = ""
+    """What the answer begins with: the end of the prompt."""
 
     @property
     def most_tokens(self) -> int:
@@ -82,14 +84,23 @@ class PromptTokens:
         wanted = Thinking() if bare else request.thinking
         thinking = wanted if self.marks is not None and self.marks.act_on(wanted) else Thinking()
         prompt = self._bare(request) if bare else self.tokens(request.messages, thinking)
+        # Before it thinks, a model would take the beginning of its answer for its whole thinking.
+        opening = "" if bare or thinking.at_most else request.opening
+        prompt += tuple(self._tokenise(opening)) if opening else ()
         room = self._context - len(prompt)
         if room < min(_LEAST_ROOM, request.max_tokens):
             raise self._overflow(str(len(prompt)))
         clipped, max_tokens = share_room(thinking, request.max_tokens, room)
         if self.marks is not None and thinking.at_most and not self.marks.act_on(clipped):
             return self.prepare(replace(request, thinking=Thinking()))
-        opened = self._ends_thinking(prompt)
-        return Prepared(request=request, prompt=prompt, thinking=clipped, max_tokens=max_tokens, opened=opened)
+        return Prepared(
+            request=request,
+            prompt=prompt,
+            thinking=clipped,
+            max_tokens=max_tokens,
+            opened=self._ends_thinking(prompt),
+            opening=opening,
+        )
 
     def tokens(self, messages: Sequence[Message], thinking: Thinking) -> tuple[int, ...]:
         """Render and tokenise; without thinking, a block that the template opens all the same is closed."""

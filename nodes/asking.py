@@ -12,6 +12,7 @@ from langgraph.runtime import Runtime
 
 from inference.base import Completion, Message, Profile, Request, Thinking
 from nodes.context import Context
+from nodes.forms import FREE, Form
 from nodes.lens import program_tokens
 from nodes.state import Cost, SolveState
 
@@ -61,20 +62,24 @@ def request(
     *,
     seed: int,
     temperature: float | None = None,
-    max_tokens: int | None = None,
     thinking: Thinking = Thinking(),
+    form: Form = FREE,
 ) -> Request:
-    """Return a request with the run's sampling settings."""
+    """Return a request with the run's sampling settings, in the form that its reply has."""
     settings = context.settings
+    most = settings.answer_tokens
     return Request(
         messages=messages,
-        max_tokens=max_tokens or settings.answer_tokens,
+        max_tokens=min(most, form.most_tokens or most),
         thinking=thinking if context.model.can_think else Thinking(),
         temperature=settings.temperature if temperature is None else temperature,
         top_p=settings.top_p,
         top_k=settings.top_k,
         min_p=settings.min_p,
         seed=seed,
+        opening=form.opening,
+        finish=form.finish,
+        cut_loops=True,
     )
 
 

@@ -17,6 +17,7 @@ from langgraph.runtime import get_runtime
 from inference.base import Completion, ContextOverflowError, Message, Request, Thinking
 from nodes.asking import LEAST_TOKENS, Allowance, ask, request, seed_for
 from nodes.context import Context
+from nodes.forms import program
 from nodes.programs import program_of
 from nodes.prompting import render
 from nodes.state import Candidate, Origin, Problem, Slot, Update, content_id
@@ -72,8 +73,9 @@ def slot_request(state: SlotInput, context: Context) -> Request:
     messages = question(problem) if is_question(problem) else _code_prompt(slot, problem, context)
     thinking = Thinking(at_most=slot.thinking_tokens, at_least=slot.thinking_min_tokens)
     seed = seed_for(context, "code", slot.index)
-    asked = request(context, messages, seed=seed, max_tokens=slot.max_tokens, thinking=thinking)
-    return replace(asked, confidence=True)
+    form = program(problem, context.model.profile, begun=True)
+    asked = request(context, messages, seed=seed, thinking=thinking, form=form)
+    return replace(asked, max_tokens=slot.max_tokens, confidence=True)
 
 
 def _code_prompt(slot: Slot, problem: Problem, context: Context) -> tuple[Message, ...]:

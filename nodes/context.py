@@ -7,13 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from inference.base import Model
+from inference.base import Model, Profile
 from nodes.learned_lens import LearnedLens
 from nodes.settings import PolicyName, Settings
 from nodes.state import Move, Problem, SolveState
 from sandbox.base import Limits, Sandbox
 from sandbox.languages import SCIENCE
 
+TEST_GENERATIONS: dict[Profile, int] = {"full": 2, "compact": 4}
+"""Texts with tests: a real model's begins with the first test and holds all that are read; of a small model's many do
+not parse."""
 Condition = Literal["always", "unsettled", "several_clusters", "none_right"]
 
 
@@ -37,6 +40,10 @@ class Policy:
     """`plain` draws every program from the unperturbed prompt."""
     k: int = 0
     """Programs per widening; 0: the setting's."""
+    opening: int = 0
+    """Programs of the first widening, so that the first of them soon meets an example; 0: as many as in any other."""
+    plain_first: int = 0
+    """Programs that are drawn plainly before plans and perturbations are paid for."""
     choice: Literal["first", "evidence"] = "evidence"
     """`first`: the first program that passes every public test, else the first of all."""
     stop_when_verified: bool = True
@@ -67,6 +74,19 @@ class Context:
     def k(self) -> int:
         """Programs per widening."""
         return self.policy.k or self.settings.k
+
+    @property
+    def test_generations(self) -> int:
+        """Texts that are asked for when the search writes tests."""
+        return self.settings.test_generations or TEST_GENERATIONS[self.model.profile]
+
+    def widening(self, state: SolveState) -> int:
+        """Return how many programs the next widening is to draw; the budget may allow fewer."""
+        return min(self.policy.opening or self.k, self.k) if not state.slots_made else self.k
+
+    def mixes(self, state: SolveState) -> bool:
+        """Whether the next widening has slots for plans and perturbations."""
+        return self.policy.slots == "mixed" and state.slots_made >= self.policy.plain_first
 
     def science(self, problem: Problem) -> bool:
         """Whether programs may import NumPy and the like."""

@@ -15,6 +15,7 @@ from inference.base import Completion, Request, Thinking
 from nodes.asking import allowance, ask, request, seed_for
 from nodes.context import Context
 from nodes.evidence import outcomes_by_pair
+from nodes.forms import NOTE, WORKING
 from nodes.judging import input_key, shown
 from nodes.lens import cluster_weights, right_so_far
 from nodes.parsing import parse_inputs, parse_verdict
@@ -114,7 +115,8 @@ def _inputs_request(state: SolveState, context: Context, pair: Pair, i: int) -> 
         first=pair.first.code,
         second=pair.second.code,
     )
-    return request(context, messages, seed=seed_for(context, "separate", state.history.count("separate"), i))
+    seed = seed_for(context, "separate", state.history.count("separate"), i)
+    return request(context, messages, seed=seed, form=NOTE)
 
 
 def _judge_request(state: SolveState, context: Context, pair: Pair, *, swapped: bool) -> Request:
@@ -131,6 +133,7 @@ def _judge_request(state: SolveState, context: Context, pair: Pair, *, swapped: 
         seed=seed_for(context, "judge", pair.case, swapped),
         temperature=0.0,
         thinking=Thinking(at_most=context.settings.thinking_tokens),
+        form=WORKING,
     )
 
 

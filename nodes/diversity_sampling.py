@@ -17,6 +17,7 @@ from langgraph.runtime import Runtime
 from inference.base import Request
 from nodes.asking import LEAST_TOKENS, ask, planned_thinking, planning_allowance, request, seed_for
 from nodes.context import Context
+from nodes.forms import WORKING
 from nodes.lens import program_tokens
 from nodes.parsing import parse_sketch
 from nodes.prompting import perturbations, render
@@ -39,8 +40,8 @@ class Twist:
 def diversity_sampling(state: SolveState, runtime: Runtime[Context]) -> Update:
     """Queue the slots of one widening, never more than the budget of tokens and programs allows."""
     context = runtime.context
-    k = min(context.k, context.programs_left(state))
-    mixed = context.policy.slots == "mixed" and not is_question(state.problem)
+    k = min(context.widening(state), context.programs_left(state))
+    mixed = context.mixes(state) and not is_question(state.problem)
     plans = fresh_plans(state)[: k // 2] if mixed else []
     twisted = (k - len(plans)) // 2 if mixed else 0
     twists, cost = _twists(state, runtime, twisted)
@@ -81,7 +82,7 @@ def _twist_request(state: SolveState, context: Context, kind: str, i: int) -> Re
     """Return the call of a thinker (`idea`: a sketch without code) or of a rephraser."""
     template = "sketch" if kind == "idea" else "rephrase"
     messages = render(context.model.profile, template, statement=state.problem.statement, observations=[])
-    return request(context, messages, seed=seed_for(context, kind, state.slots_made + i))
+    return request(context, messages, seed=seed_for(context, kind, state.slots_made + i), form=WORKING)
 
 
 def _twist(kind: str, text: str, state: SolveState) -> Twist | None:

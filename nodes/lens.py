@@ -184,7 +184,7 @@ def _test(state: SolveState, context: Context, right: list[Evidence]) -> Value |
     again = 0.5 ** state.history.count("test")
     chance = lead.posterior if lead else PRIOR_ODDS / (1 + PRIOR_ODDS)
     gain = (chance * (1 - chance) + VERIFIED_WORTH * chance) * again
-    generations = context.settings.test_generations
+    generations = context.test_generations
     tokens = generations * _mean_tokens(state, "self_test_synthesis", program_tokens(state, context))
     return Value(move="test", gain=gain, tokens=tokens)
 

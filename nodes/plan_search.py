@@ -19,6 +19,7 @@ from langgraph.runtime import Runtime
 from inference.base import Completion, Request
 from nodes.asking import ask, planning_allowance, request, seed_for
 from nodes.context import Context
+from nodes.forms import bullets, steps
 from nodes.parsing import parse_bullets, parse_criticism, parse_sketch
 from nodes.prompting import render
 from nodes.state import Cost, Plan, SolveState, Update, add_costs, content_id
@@ -34,7 +35,7 @@ Leaf = tuple[str, ...]
 def plan_search(state: SolveState, runtime: Runtime[Context]) -> Update:
     """Sketch enough plans for the next widening; a policy of plain slots needs none, and no question does."""
     context = runtime.context
-    wanted = plans_wanted(context)
+    wanted = plans_wanted(state, context)
     if not wanted or is_question(state.problem):
         return {}
     observations, first = _observe(state, runtime, ())
@@ -51,9 +52,9 @@ def _after(state: SolveState, costs: tuple[Cost, ...]) -> SolveState:
     return replace(state, costs=add_costs(state.costs, costs))
 
 
-def plans_wanted(context: Context) -> int:
+def plans_wanted(state: SolveState, context: Context) -> int:
     """Return the program budget of planning: half of a mixed widening."""
-    return context.k // 2 if context.policy.slots == "mixed" else 0
+    return context.widening(state) // 2 if context.mixes(state) else 0
 
 
 def subsets(observations: Sequence[str], largest: int) -> list[Leaf]:
@@ -77,8 +78,12 @@ def _observe(state: SolveState, runtime: Runtime[Context], known: Leaf) -> tuple
 
 
 def _observation_request(state: SolveState, context: Context, known: Leaf) -> Request:
-    messages = render(context.model.profile, "observe", statement=state.problem.statement, known=list(known))
-    return request(context, messages, seed=seed_for(context, "observe", len(state.history), *known))
+    count = context.settings.observations
+    messages = render(
+        context.model.profile, "observe", statement=state.problem.statement, known=list(known), count=count
+    )
+    seed = seed_for(context, "observe", len(state.history), *known)
+    return request(context, messages, seed=seed, form=bullets(context.model.profile, count))
 
 
 def _observations(reply: Completion | None, known: Leaf, most: int) -> tuple[str, ...]:
@@ -117,6 +122,7 @@ def _sketch(
             context,
             render(context.model.profile, "sketch", statement=state.problem.statement, observations=list(leaf)),
             seed=seed_for(context, "sketch", len(state.history), *leaf),
+            form=steps(context.model.profile),
         )
         for leaf in layers
     ]
@@ -146,7 +152,8 @@ def criticise(
 def criticism_request(state: SolveState, context: Context, plan: Plan) -> Request:
     """Return the request that turns a plan into its fixed sibling."""
     messages = render(context.model.profile, "criticise", statement=state.problem.statement, plan=plan.text)
-    return request(context, messages, seed=seed_for(context, "criticise", len(state.history), plan.id))
+    seed = seed_for(context, "criticise", len(state.history), plan.id)
+    return request(context, messages, seed=seed, form=steps(context.model.profile))
 
 
 def fixed_plan(reply: Completion | None, plan: Plan) -> Plan | None:

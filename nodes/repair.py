@@ -18,6 +18,7 @@ from inference.base import Completion, Request, Thinking
 from nodes.asking import allowance, ask, planned_thinking, request, seed_for
 from nodes.context import Context
 from nodes.failures import Failure, failures_of
+from nodes.forms import NOTE, Form, program
 from nodes.plan_search import criticism_request, fixed_plan
 from nodes.programs import program_of
 from nodes.prompting import render
@@ -105,7 +106,13 @@ def _repair_request(state: SolveState, context: Context, parent: Candidate, fail
     )
     seed = seed_for(context, "repair", parent.id, failure.input_id, len(state.history), i)
     thinking = Thinking(at_most=context.settings.thinking_tokens)
-    return replace(request(context, messages, seed=seed, thinking=thinking), lookup=_DRAFTED, confidence=True)
+    asked = request(context, messages, seed=seed, thinking=thinking, form=_form(state, context))
+    return replace(asked, lookup=_DRAFTED, confidence=True)
+
+
+def _form(state: SolveState, context: Context) -> Form:
+    """Return the form of a correction: words on the cause, then the program."""
+    return program(state.problem, context.model.profile)
 
 
 def earlier_attempts(state: SolveState, candidate: Candidate) -> list[dict[str, str]]:
@@ -130,7 +137,7 @@ def _angle_request(state: SolveState, context: Context, parent: Candidate, failu
         angle=angle,
     )
     seed = seed_for(context, "analyse", parent.id, failure.input_id, len(state.history), angle)
-    return request(context, messages, seed=seed, max_tokens=context.settings.answer_tokens // 2)
+    return request(context, messages, seed=seed, form=NOTE)
 
 
 def _synthesis_request(
@@ -154,7 +161,8 @@ def _synthesis_request(
     )
     seed = seed_for(context, "synthesise", parent.id, failure.input_id, len(state.history))
     thinking = Thinking(at_most=planned_thinking(context))
-    return replace(request(context, messages, seed=seed, thinking=thinking), lookup=_DRAFTED, confidence=True)
+    asked = request(context, messages, seed=seed, thinking=thinking, form=_form(state, context))
+    return replace(asked, lookup=_DRAFTED, confidence=True)
 
 
 def _rewrite_request(state: SolveState, context: Context, plan: Plan) -> Request:
@@ -169,7 +177,8 @@ def _rewrite_request(state: SolveState, context: Context, plan: Plan) -> Request
         plan=plan.text,
     )
     seed = seed_for(context, "rewrite", plan.id)
-    asked = request(context, messages, seed=seed, thinking=Thinking(at_most=planned_thinking(context)))
+    form = program(state.problem, context.model.profile, begun=True)
+    asked = request(context, messages, seed=seed, thinking=Thinking(at_most=planned_thinking(context)), form=form)
     return replace(asked, confidence=True)
 
 

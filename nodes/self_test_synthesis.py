@@ -14,6 +14,7 @@ from langgraph.runtime import Runtime
 from inference.base import Completion, Profile, Request, Thinking
 from nodes.asking import allowance, ask, request, seed_for
 from nodes.context import Context
+from nodes.forms import program, tests
 from nodes.judging import input_key
 from nodes.parsing import parse_tests
 from nodes.programs import program_of
@@ -35,7 +36,7 @@ _BOUND = re.compile(
 def self_test_synthesis(state: SolveState, runtime: Runtime[Context]) -> Update:
     """Ask for tests and, where the input is bounded, for oracles, in one batch."""
     context = runtime.context
-    count = context.settings.test_generations
+    count = context.test_generations
     asked = [_tests_request(state, context, i) for i in range(count)]
     if bounds_its_input(state.problem) and not state.oracles:
         asked += [_oracle_request(state, context, i) for i in range(ORACLES[context.model.profile])]
@@ -58,12 +59,14 @@ def _tests_request(state: SolveState, context: Context, i: int) -> Request:
         statement=problem.statement,
         mode=problem.mode,
         entry_point=problem.entry_point,
+        count=TESTS_PER_GENERATION,
     )
     return request(
         context,
         messages,
         seed=seed_for(context, "tests", state.history.count("test"), i),
         thinking=Thinking(at_most=context.settings.thinking_tokens),
+        form=tests(problem, context.model.profile, TESTS_PER_GENERATION),
     )
 
 
@@ -78,7 +81,8 @@ def _oracle_request(state: SolveState, context: Context, i: int) -> Request:
         starter_code=problem.starter_code,
     )
     thinking = Thinking(at_most=context.settings.thinking_tokens)
-    return request(context, messages, seed=seed_for(context, "oracle", i), thinking=thinking)
+    form = program(problem, context.model.profile, begun=True)
+    return request(context, messages, seed=seed_for(context, "oracle", i), thinking=thinking, form=form)
 
 
 def _tests(problem: Problem, reply: Completion | None) -> list[SelfTest]:

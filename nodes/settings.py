@@ -17,9 +17,10 @@ ONLY_FOR_REPORTS = ("price_per_kwh", "watts", "api_prices")
 """Settings that no search reads: stored runs stay good when they change."""
 
 _RANGES: dict[str, tuple[float, float]] = {
-    **{name: (1, inf) for name in ("k", "max_rounds", "max_programs", "verified_tests", "test_generations")},
+    **{name: (1, inf) for name in ("k", "max_rounds", "max_programs", "verified_tests")},
     **{name: (0, inf) for name in ("budget_tokens", "budget_seconds", "budget_sandbox_seconds", "min_gain")},
     **{name: (0, inf) for name in ("thinking_tokens", "thinking_min_tokens", "sandbox_workers", "threads", "top_k")},
+    "test_generations": (0, inf),
     **{name: (1, inf) for name in ("observations", "observation_layers")},
     "observation_subset": (0, inf),
     "batch_width": (0, 64),
@@ -58,7 +59,7 @@ class Settings:
     flash_attention: SwitchName = "auto"
     """`auto`: on a GPU, and wherever the cache is quantised or each text has one of its own."""
     threads: int = 0
-    """Decoding threads; 0 leaves one core for the sandbox."""
+    """Decoding threads; 0 is one for each physical core that may be used."""
     batch_width: int = 0
     """Most texts decoded together; 0 is the measured best, 1 decodes alone, so that a seed names a text."""
     models_folder: str = ""
@@ -98,8 +99,8 @@ class Settings:
     """Largest set of observations that one sketch builds on (S in the paper)."""
     observation_layers: int = 2
     """Depth of the observation tree (L in the paper)."""
-    test_generations: int = 4
-    """Texts asked for when the search writes tests."""
+    test_generations: int = 0
+    """Texts asked for when the search writes tests; 0: as many as the model's profile needs."""
     verified_tests: int = 2
     """Distinct inputs of confirmed self-tests that a verified answer needs."""
     min_gain: float = 0.004

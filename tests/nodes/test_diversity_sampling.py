@@ -22,7 +22,7 @@ def talk(request: Request) -> str:
 
 def queue(ride, script=talk, **settings) -> tuple[Slot, ...]:
     state = settings.pop("state", SolveState(problem=FUNCTION, plans=PLANS))
-    return diversity_sampling(state, ride(script, **settings))["queue"]
+    return diversity_sampling(state, ride(script, **{"policy": "full", **settings}))["queue"]
 
 
 A, B, C = Plan(id="a", text="a"), Plan(id="b", text="b"), Plan(id="c", text="c")
@@ -102,7 +102,7 @@ def test_plan_that_was_sketched_twice_is_drawn_once():
 
 def test_slots_are_numbered_over_the_whole_search(ride):
     state = SolveState(problem=FUNCTION, plans=PLANS, slots_made=11)
-    update = diversity_sampling(state, ride(talk, k=4))
+    update = diversity_sampling(state, ride(talk, policy="full", k=4))
     assert [slot.index for slot in update["queue"]] == [11, 12, 13, 14]
     assert update["slots_made"] == 15
 
@@ -117,7 +117,7 @@ def test_pool_of_programs_limits_the_slots(ride):
 @pytest.mark.parametrize("can_think", [True, False])
 @pytest.mark.parametrize("profile", ["full", "compact"])
 def test_slots_share_what_is_left(ride, tokens, can_think, profile):
-    runtime = ride(talk, k=8, budget_tokens=tokens, can_think=can_think, profile=profile)
+    runtime = ride(talk, policy="full", k=8, budget_tokens=tokens, can_think=can_think, profile=profile)
     update = diversity_sampling(SolveState(problem=FUNCTION, plans=PLANS), runtime)
     slots, (cost,) = update["queue"], update["costs"]
     assert sum(s.max_tokens + s.thinking_tokens for s in slots) + cost.spent <= max(tokens, cost.spent)

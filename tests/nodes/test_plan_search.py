@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -25,7 +26,7 @@ def talk(request: Request) -> str:
 
 
 def planned(ride, script: Callable = talk, state=STATE, **settings) -> tuple[Plan, ...]:
-    return plan_search(state, ride(script, **settings)).get("plans", ())
+    return plan_search(state, ride(script, **{"policy": "full", **settings})).get("plans", ())
 
 
 @pytest.mark.parametrize(
@@ -61,10 +62,20 @@ def test_leaves_alternate_between_the_layers(deep, shallow, expected):
 
 
 @pytest.mark.parametrize(
-    ("policy", "k", "wanted"), [("full", 8, 4), ("full", 3, 1), ("full", 1, 0), ("resample", 8, 0)]
+    ("policy", "k", "made", "wanted"),
+    [
+        ("full", 8, 0, 4),
+        ("full", 3, 0, 1),
+        ("full", 1, 0, 0),
+        ("resample", 8, 0, 0),
+        ("adaptive", 8, 0, 0),
+        ("adaptive", 8, 5, 0),
+        ("adaptive", 8, 8, 4),
+    ],
 )
-def test_half_of_a_mixed_widening_is_planned(ride, policy, k, wanted):
-    assert plans_wanted(ride(policy=policy, k=k).context) == wanted
+def test_half_of_a_mixed_widening_is_planned(ride, policy, k, made, wanted):
+    state = replace(STATE, slots_made=made)
+    assert plans_wanted(state, ride(policy=policy, k=k).context) == wanted
 
 
 def test_plain_policy_asks_nothing(ride):
@@ -97,7 +108,7 @@ def test_layer_is_the_depth_of_the_deepest_observation(ride):
 
 @pytest.mark.parametrize("k", [2, 4, 8, 16, 40])
 def test_no_leaf_beyond_the_budget_is_sketched(ride, k):
-    runtime = ride(talk, k=k, budget_tokens=10**6)
+    runtime = ride(talk, policy="full", k=k, budget_tokens=10**6)
     plans = plan_search(STATE, runtime)["plans"]
     sketches = [r for r in runtime.context.model.requests if r.messages[0].content.startswith("You design")]
     assert len(sketches) <= -(-(k // 2) // 2)
@@ -146,12 +157,12 @@ def test_planning_never_overspends(ride, budget):
         text = talk(request)
         return Completion(text=text, tokens=request.max_tokens, thinking_tokens=request.thinking.at_most)
 
-    update = plan_search(STATE, ride(rambling, k=16, budget_tokens=budget))
+    update = plan_search(STATE, ride(rambling, policy="full", k=16, budget_tokens=budget))
     assert sum(cost.spent for cost in update["costs"]) <= budget
 
 
 def test_costs_of_all_calls_are_one_entry(ride):
-    runtime = ride(talk, k=8)
+    runtime = ride(talk, policy="full", k=8)
     (cost,) = plan_search(STATE, runtime)["costs"]
     assert isinstance(cost, Cost)
     assert (cost.box, cost.calls) == ("plan_search", len(runtime.context.model.requests))
@@ -159,7 +170,7 @@ def test_costs_of_all_calls_are_one_entry(ride):
 
 def test_requests_of_one_batch_are_asked_in_one_call(ride):
     """A loop of single calls would lose the batch."""
-    runtime = ride(talk, k=16)
+    runtime = ride(talk, policy="full", k=16)
     batches: list[int] = []
     real = runtime.context.model.complete_many
     runtime.context.model.complete_many = lambda requests, **rest: (

@@ -19,14 +19,14 @@ VALUES = {
     "code": {"statement", "starter_code", "mode", "perturbation", "plan"},
     "criticise": {"statement", "plan"},
     "judge": {"statement", "case", "first", "second"},
-    "observe": {"statement", "known"},
+    "observe": {"statement", "known", "count"},
     "oracle": {"statement", "starter_code", "mode"},
     "repair": {"statement", "mode", "starter_code", "code", "failure", "history"},
     "rephrase": {"statement", "observations"},
     "separate": {"statement", "mode", "entry_point", "first", "second"},
     "sketch": {"statement", "observations"},
     "synthesise": {"statement", "mode", "starter_code", "code", "failure", "notes"},
-    "tests": {"statement", "mode", "entry_point"},
+    "tests": {"statement", "mode", "entry_point", "count"},
 }
 ONLY_FULL = {"choose", "oracle"}
 CALLS = [(profile, name) for profile in PROFILES for name in VALUES if profile == "full" or name not in ONLY_FULL]
