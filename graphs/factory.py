@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 EMBEDDED = Path(__file__).parent.parent / "inference" / "embedded" / "model.gguf"
 API_KEY = "ATLAS_API_KEY"
+PROMPT_TOKENS = 2048
+"""Room for a statement with all that a prompt adds to it."""
+_CACHE_SHARE = 0.25
+"""Share of the free memory that the caches of many searches may take."""
 
 
 def open_model(settings: Settings) -> Model:
@@ -48,7 +52,7 @@ def open_model(settings: Settings) -> Model:
     found = fitting(path.name, header, settings)
     return GgufModel(
         path,
-        context_tokens=settings.context_tokens,
+        context_tokens=context_of(header, settings),
         gpu_layers=found.load.gpu_layers,
         threads=settings.threads or None,
         width=width_of(header, settings, found),
@@ -95,17 +99,27 @@ def fitting(name: str, header: GgufHeader, settings: Settings) -> Fit:
     return found
 
 
+def context_of(header: GgufHeader, settings: Settings) -> int:
+    """Return the longest prompt and answer together: what the settings say, or what a search's own requests need."""
+    from inference.thinking import speaks_of_thinking
+
+    thinks = speaks_of_thinking(header.text("tokenizer.chat_template"))
+    wanted = settings.answer_tokens + PROMPT_TOKENS + (settings.thinking_tokens if thinks else 0)
+    wanted = settings.context_tokens or -(-wanted // 1024) * 1024
+    return min(wanted, header.context_length or wanted)
+
+
 def wish_of(header: GgufHeader, settings: Settings) -> Wish:
     """Return what the settings ask of a model, in terms of memory."""
     from inference.fit import CPU_BATCH, Wish
-    from inference.layout import MOST_WIDTH, Width, layout_for
+    from inference.layout import ONE_SEARCH, Width, layout_for
 
-    context = min(settings.context_tokens, header.context_length or settings.context_tokens)
+    context = context_of(header, settings)
     alone = settings.batch_width == 1
     layout = layout_for(header, context, CPU_BATCH, Width(most=settings.batch_width, cells=context))
     return Wish(
         context_tokens=context,
-        k=min(settings.k, settings.batch_width or MOST_WIDTH),
+        k=min(settings.k, settings.batch_width or ONE_SEARCH),
         kv_type=settings.kv_type,
         flash_attention=settings.flash_attention,
         gpu_layers=settings.gpu_layers,
@@ -121,13 +135,17 @@ def width_of(header: GgufHeader, settings: Settings, found: Fit) -> Width:
     Small caches are laid out as the engine thinks best, where that fits; large ones get the cells that fit.
     """
     from inference.footprint import footprint, shape_of
-    from inference.layout import Width, layout_for
+    from inference.layout import MOST_WIDTH, ONE_SEARCH, Width, layout_for
 
     load = found.load
+    room = found.gpu_free if load.gpu_layers else found.main_free
     # Switched off in the forecast only, which is then the larger one, where the cache's layout may still switch it on.
     flash = None if settings.flash_attention == "auto" and not load.flash_attention else load.flash_attention
     free = Width(most=settings.batch_width, kv_type=load.kv_type, flash_attention=flash)
-    context = min(settings.context_tokens, header.context_length or settings.context_tokens)
+    if settings.searches > 1:
+        texts = min(MOST_WIDTH, max(ONE_SEARCH, settings.searches * settings.k))
+        free = replace(free, up_to=texts, bytes=max(free.bytes, int(room * _CACHE_SHARE)))
+    context = context_of(header, settings)
     layout = layout_for(header, context, load.batch, free)
     main, gpu = footprint(shape_of(header), replace(load, cells=layout.cells, sequences=layout.sequences))
     if not layout.unified and main.total <= found.main_free and gpu.total <= found.gpu_free:

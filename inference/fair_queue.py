@@ -1,7 +1,8 @@
 """Waiting jobs, shared out fairly between problems.
 
 A problem is told by its prompts: a job belongs to the first group whose prompt it shares by half or more. Groups take
-turns; inside a group the first comes first, and a job that was pushed out of the cache comes before all.
+turns of some jobs each, so that a prompt is read once for all of a turn, whatever else is decoded before the next;
+inside a group the first comes first, and a job that was pushed out of the cache comes before all.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from inference.job import Job
 from inference.prefix_tree import Tokens, common_length
 
 _SHARED = 0.5
+_TURN = 8
+"""Jobs of a group that go one after another: the programs of a search."""
 
 
 class _Group:
@@ -21,6 +24,8 @@ class _Group:
     def __init__(self, prompt: Tokens) -> None:
         self.prompt = prompt
         self.jobs: deque[Job] = deque()
+        self.taken = 0
+        """Jobs of this turn that are gone."""
 
 
 class FairQueue:
@@ -56,12 +61,16 @@ class FairQueue:
         return group.jobs[1] if len(group.jobs) > 1 else None
 
     def remove(self, job: Job) -> None:
-        """Take a job out; its group goes to the end of the round."""
+        """Take a job out; after a turn its group goes to the end of the round."""
         group = next(group for group in self._groups if job in group.jobs)
         group.jobs.remove(job)
         self._size -= 1
+        group.taken += 1
+        if group.jobs and group.taken < _TURN:
+            return
         self._groups.remove(group)
         if group.jobs:
+            group.taken = 0
             self._groups.append(group)
 
 

@@ -25,11 +25,10 @@ import asyncio
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
+from inference.arrangement import Machine, arrangement, opened
 from inference.backend import Grammar, Sampling
 from inference.base import Completion, Message, ModelError, Profile, Request, Thinking
 from inference.calls import Delta, Mailbox, astream, await_all, limit, settle, stream, wait_for, wait_for_stops
@@ -40,16 +39,15 @@ from inference.engine import Engine
 from inference.forcing import ThinkingBudget
 from inference.gguf_file import GgufHeader, read_header
 from inference.job import Job
-from inference.lanes import streams_pay
-from inference.layout import MOST_WIDTH, Width, build_key, layout_for
+from inference.layout import Width
 from inference.leaves import LeafEnumeration, LeafSearch, Leaves
-from inference.llama import Layout, LlamaContext, grammar_of_schema
+from inference.llama import LlamaContext, grammar_of_schema
 from inference.lookup import PromptLookup
 from inference.prefix_tree import as_tokens
 from inference.prompt_tokens import Prepared, PromptTokens
 from inference.scheduler import Counts, Scheduler
 from inference.thinking import speaks_of_thinking
-from inference.width import CostCurve, WidthPolicy, cached_curve
+from inference.width import WidthPolicy
 
 _MOST_DEFAULT_CONTEXT = 16_384
 _CPU_SEGMENT, _GPU_SEGMENT = 128, 512
@@ -83,7 +81,7 @@ class GgufModel:
             threads: threads for prompts and answers; one for each physical core when not given.
             template_source: a Jinja chat template instead of the file's own.
             width: most texts decoded together: 1 decodes alone and is reproducible, 0 takes the fastest number. What
-                is fastest here is measured once (a few seconds) and kept in the user's cache directory.
+                is fastest here is measured once (seconds to a minute) and kept in the user's cache directory.
 
         Raises:
             ModelError: the file is unusable, llama.cpp refuses it, or memory does not suffice.
@@ -95,49 +93,32 @@ class GgufModel:
         self.name = header.text("general.name") or path.stem
         self.fingerprint = header.fingerprint
         self.profile: Profile = "compact" if header.text("atlas.prompt_profile") == "compact" else "full"
-        threads = threads or decoding_threads()
-        segment = _GPU_SEGMENT if LlamaContext.uses_gpu(gpu_layers) else _CPU_SEGMENT
+        machine = Machine(
+            path=path,
+            header=header,
+            context=self.context_tokens,
+            gpu_layers=gpu_layers,
+            threads=threads or decoding_threads(),
+            segment=_GPU_SEGMENT if LlamaContext.uses_gpu(gpu_layers) else _CPU_SEGMENT,
+        )
         wide = width if isinstance(width, Width) else Width(most=width)
-        load = partial(LlamaContext, path, gpu_layers=gpu_layers, threads=threads)
-
-        def measured(layout: Layout, opened: LlamaContext | None = None) -> CostCurve:
-            key = self.fingerprint[:24], build_key(layout, self.context_tokens, gpu_layers, threads)
-
-            def open_() -> AbstractContextManager[LlamaContext]:
-                return nullcontext(opened) if opened else closing(load(layout=layout))
-
-            return cached_curve(key, open_, MOST_WIDTH, self.context_tokens)
-
-        self.layout = self._laid_out(header, segment, wide, measured)
-        self._llama = load(layout=self.layout)
+        self.arrangement = arrangement(machine, wide)
+        self._llama = opened(machine, self.arrangement.layout, repack=self.arrangement.repack)
         try:
             self._prompts = PromptTokens(
                 self._llama, header, template_source=template_source, context=self.context_tokens
             )
-            curve = None if wide.most == 1 else measured(self.layout, self._llama)
         except ModelError:
             self._llama.close()
             raise
         self.notice = self._notice(header)
-        policy = WidthPolicy(wide.most or MOST_WIDTH, curve, fixed=wide.most > 0)
-        scheduler = Scheduler(self._llama, width=policy, segment=segment if wide.most == 1 else 0)
+        alone = wide.texts == 1
+        texts = 1 if alone else min(wide.texts, self._llama.shape.sequences)
+        policy = WidthPolicy(texts, self.arrangement.curve, fixed=wide.most > 0)
+        scheduler = Scheduler(self._llama, width=policy, segment=machine.segment if alone else 0)
         self._engine = Engine(self._llama, scheduler, name=self.name)
         self._close = weakref.finalize(self, self._engine.close)
         self._mailbox = Mailbox(self._engine)
-
-    def _laid_out(
-        self, header: GgufHeader, segment: int, width: Width, measured: Callable[[Layout], CostCurve]
-    ) -> Layout:
-        """Return the faster layout, by what a step costs in each."""
-        layout = layout_for(header, self.context_tokens, segment, width)
-        if width.streams is None and not layout.unified:
-            shared = layout_for(header, self.context_tokens, segment, replace(width, streams=False))
-            widths = range(width.most or 1, (width.most or MOST_WIDTH) + 1)
-            curve = measured(shared)
-            # Where this one says that cells do not matter, the other is not opened.
-            if curve.per_cell is None or not streams_pay(self.context_tokens, widths, curve, measured(layout)):
-                return shared
-        return layout
 
     def _notice(self, header: GgufHeader) -> str:
         """Return what users should know of this model: its own words, and what it cannot do here."""

@@ -129,8 +129,16 @@ class Layout:
 class LlamaContext:
     """One model and one context; see `inference.backend.Backend`."""
 
-    def __init__(self, path: Path, *, layout: Layout, gpu_layers: int, threads: int) -> None:
+    def __init__(self, path: Path, *, layout: Layout, gpu_layers: int, threads: int, repack: bool = True) -> None:
         """Load the weights and reserve the cache.
+
+        Args:
+            path: the model file.
+            layout: how the cache is laid out.
+            gpu_layers: layers on the GPU, -1 for all.
+            threads: for prompts and answers.
+            repack: lay the weights out anew for this processor, where llama.cpp can: faster for few rows, on some
+                processors slower for many.
 
         Raises:
             ModelError: llama.cpp refuses the file or the memory does not suffice.
@@ -141,7 +149,7 @@ class LlamaContext:
         _log.clear()
         model_options = self._lib.llama_model_default_params()
         model_options.n_gpu_layers = gpu_layers
-        model_options.use_extra_bufts = not _has_matrix_unit(self._lib)
+        model_options.use_extra_bufts = repack and not _has_matrix_unit(self._lib)
         self._model = self._lib.llama_model_load_from_file(os.fsencode(path), model_options)
         if not self._model:
             raise ModelError(f"llama.cpp refuses {path} ({_last_error()}): take a model it supports")

@@ -21,18 +21,20 @@ from typing import Any
 
 from inference.backend import Backend, Batch
 
-MEASURED = (1, 2, 4, 8, 16, 32, 64)
+MEASURED = (1, 2, 4, 8, 16, 24, 32, 48, 64)
 _ROUNDS = 64
 """What else the machine does comes and goes; the least of several rounds is what a step costs."""
 _LEAST_ROUNDS, _SECONDS, _MOST_SECONDS = 3, 1.0, 3.0
 """Rounds end after the first number of seconds when there were some, and after the second in any case."""
-_LONGEST = 1024
+_LONGEST, _LONGEST_SLOW = 1024, 512
+"""Cells over which steps are timed, beside a short cache; fewer where a model reads slowly."""
 _BLOCK = 256
 """llama.cpp attends to the cells in use rounded up to a multiple of this; both lengths lie in the upper half of one."""
 _UNFORKED = 32
 """Tokens of each sequence where all must be read one by one."""
-_MOST_READ_SECONDS = 0.5
-"""A model that reads 128 tokens slower is not timed over a long cache: its weights outweigh that."""
+_SLOW_SECONDS, _MOST_READ_SECONDS = 0.5, 6.0
+"""A model that reads 128 tokens in more than the first is slow; in more than the second, its machine is hardly fit for
+it, and what a cell costs is not timed: that would take minutes."""
 _MOST_DRAFTED = 16
 _STRIDE = 7919
 
@@ -46,6 +48,8 @@ class CostCurve:
     """Over an empty cache, or a short one where `per_cell` is not known."""
     per_cell: tuple[float, float] | None = None
     """What a cell that each row attends to adds to a step, and to each of its rows; None where it was not measured."""
+    read: float = 0.0
+    """Seconds for each token of a prompt; 0 where it was not measured."""
 
     def cost(self, rows: float, cells: float = 0.0) -> float:
         """Return the seconds of a step whose rows attend to so many cells each."""
@@ -133,15 +137,17 @@ def measure(backend: Backend, most: int, context: int) -> CostCurve:
     length = _BLOCK // 2 if shape.can_fork else _UNFORKED
     cells = max(1, min(length, longest // 2, shape.cells // sequences // 2))
     short = _timed(backend, sequences, widths, cells, longest)
-    more = (blocks(min(longest, shape.cells)) - 1) * _BLOCK
-    if more <= 0 or not shape.can_fork or _read_seconds(backend, cells) > _MOST_READ_SECONDS:
-        return CostCurve(rows=tuple(short), seconds=tuple(short.values()))
+    read_seconds = _read_seconds(backend, cells)
+    slow = read_seconds > _SLOW_SECONDS
+    more = (blocks(min(longest, shape.cells, _LONGEST_SLOW if slow else _LONGEST)) - 1) * _BLOCK
+    if more <= 0 or not shape.can_fork or read_seconds > _MOST_READ_SECONDS:
+        return CostCurve(rows=tuple(short), seconds=tuple(short.values()), read=read_seconds / cells)
     long = _timed(backend, sequences, list(short), cells + more, longest)
     # For each row, as a reading's error is a share of it: a line through the steps would be bent by the widest one.
     row, step = _line({1 / rows: (long[rows] - short[rows]) / more / rows for rows in short})
     # All widths of a round come to less than half a block, a quarter on average.
     seconds = [max(short[rows] / 2, short[rows] - (cells + _BLOCK // 4) * (step + row * rows)) for rows in short]
-    return CostCurve(rows=tuple(short), seconds=tuple(seconds), per_cell=(step, row))
+    return CostCurve(rows=tuple(short), seconds=tuple(seconds), per_cell=(step, row), read=read_seconds / cells)
 
 
 def _line(points: dict[float, float]) -> tuple[float, float]:
@@ -241,6 +247,7 @@ def cached_curve(
             rows=tuple(stored["rows"]),
             seconds=tuple(stored["seconds"]),
             per_cell=None if step_and_row is None else (float(step_and_row[0]), float(step_and_row[1])),
+            read=float(stored["read"]),
         )
     except (OSError, ValueError, LookupError, TypeError):
         with open_() as backend:

@@ -17,14 +17,14 @@ ONLY_FOR_REPORTS = ("price_per_kwh", "watts", "api_prices")
 """Settings that no search reads: stored runs stay good when they change."""
 
 _RANGES: dict[str, tuple[float, float]] = {
-    **{name: (1, inf) for name in ("k", "max_rounds", "max_programs", "verified_tests")},
+    **{name: (1, inf) for name in ("k", "max_rounds", "max_programs", "verified_tests", "searches")},
     **{name: (0, inf) for name in ("budget_tokens", "budget_seconds", "budget_sandbox_seconds", "min_gain")},
     **{name: (0, inf) for name in ("thinking_tokens", "thinking_min_tokens", "sandbox_workers", "threads", "top_k")},
     "test_generations": (0, inf),
     **{name: (1, inf) for name in ("observations", "observation_layers")},
     "observation_subset": (0, inf),
     "batch_width": (0, 64),
-    "context_tokens": (256, inf),
+    "context_tokens": (0, inf),
     "gpu_layers": (-1, inf),
     "answer_tokens": (24, inf),
     "test_memory_mb": (32, inf),
@@ -50,8 +50,9 @@ class Settings:
     the embedded model."""
     model_name: str = ""
     """Name of the model at an OpenAI-compatible server."""
-    context_tokens: int = 8192
-    """Context to allocate; a model trained on less gets less."""
+    context_tokens: int = 0
+    """Longest prompt and answer together; 0: 2048 for the prompt, and what an answer and its thinking may take.
+    A model trained on less gets less."""
     gpu_layers: int = -1
     """Layers on the GPU; -1 is as many as fit, 0 none."""
     kv_type: KvTypeName = "f16"
@@ -62,6 +63,8 @@ class Settings:
     """Decoding threads; 0 is one for each physical core that may be used."""
     batch_width: int = 0
     """Most texts decoded together; 0 is the measured best, 1 decodes alone, so that a seed names a text."""
+    searches: int = 1
+    """Searches that run at once on one engine, whose texts share its batches; decides how wide these may become."""
     models_folder: str = ""
     """Where pulled models lie; empty: `~/.cache/atlas/models`."""
 

@@ -20,7 +20,7 @@ from benchmark.speed.programs import Device, ServedTexts, Server, Spent, server
 from benchmark.speed.results import Reading
 from inference.base import Message, Request
 from inference.gguf import GgufModel
-from inference.layout import MOST_WIDTH, Width
+from inference.layout import ONE_SEARCH, Width
 
 ALONE, BENCH, SEQUENTIAL = "decoding alone", "llama-batched-bench", "Llama, one after another"
 ONE_REQUEST, PARALLEL = "llama-server, one request", "llama-server, parallel requests"
@@ -178,8 +178,14 @@ class Opened:
     @cached_property
     def bare(self) -> Bare:
         """Decoding without anything around it, in the same cache."""
-        device = self._task.device
-        bare = Bare(self._task.path, layout=self.engine.layout, threads=device.threads, gpu_layers=device.gpu_layers)
+        device, how = self._task.device, self.engine.arrangement
+        bare = Bare(
+            self._task.path,
+            layout=how.layout,
+            repack=how.repack,
+            threads=device.threads,
+            gpu_layers=device.gpu_layers,
+        )
         return self._stack.enter_context(closing(bare))
 
     @cached_property
@@ -193,12 +199,12 @@ class Opened:
     def peer_device(self) -> Device:
         """What peers compute with: flash attention where our engine has it."""
         device = self._task.device
-        return replace(device, flash=self.engine.layout.flash(on_gpu=device.on_gpu))
+        return replace(device, flash=self.engine.arrangement.layout.flash(on_gpu=device.on_gpu))
 
     @cached_property
     def unified(self) -> bool:
         """Whether our engine's sequences share one cache."""
-        return self.engine.layout.unified
+        return self.engine.arrangement.layout.unified
 
     def served(self, peer: str, k: int, act: Callable[[Server], ServedTexts]) -> ServedTexts:
         """Let a server do something in that of its modes which is fastest at it here: all are tried the first time.
@@ -229,4 +235,4 @@ class Opened:
     @property
     def _width(self) -> Width:
         """As users have it the engine chooses how many texts it decodes together, up to its own most."""
-        return Width(most=0 if self._texts <= MOST_WIDTH else self._texts, streams=self._task.streams)
+        return Width(most=0 if self._texts <= ONE_SEARCH else self._texts, streams=self._task.streams)

@@ -26,7 +26,7 @@ from inference.confidence import Signals
 from inference.decoding import Terms, Writer
 from inference.forcing import ThinkingBudget
 from inference.job import Job
-from inference.layout import MOST_WIDTH
+from inference.layout import ONE_SEARCH
 from inference.llama import Layout, LlamaContext
 from inference.prefix_tree import as_tokens
 from inference.scheduler import Scheduler
@@ -120,9 +120,9 @@ def step_parts(path: Path, k: int, *, prompt: int, steps: int) -> list[Part]:
 
     The first steps are left out.
     """
-    width = 0 if k <= MOST_WIDTH else k
+    width = 0 if k <= ONE_SEARCH else k
     with closing(open_engine(path, Device(threads=1), prompt + steps + _SPARE, width)) as engine:
-        layout = engine.layout
+        layout = engine.arrangement.layout
     context = _TimedContext(path, layout, _Clock())
     try:
         drawn = _steps(context, [_job(prompt, steps, _timed_writer(context, seed, steps)) for seed in range(k)])

@@ -24,10 +24,10 @@ DrawnAt = Literal["nowhere", "host", "device"]
 class _DrawingContext(LlamaContext):
     """A context from which llama.cpp draws by its own chains, on the host or as a part of the graph."""
 
-    def __init__(self, path: Path, *, layout: Layout, gpu_layers: int, threads: int) -> None:
+    def __init__(self, path: Path, *, layout: Layout, gpu_layers: int, threads: int, repack: bool = True) -> None:
         """Load the model; nothing is drawn yet."""
         self._chains: list[Any] = []
-        super().__init__(path, layout=layout, gpu_layers=gpu_layers, threads=threads)
+        super().__init__(path, layout=layout, gpu_layers=gpu_layers, threads=threads, repack=repack)
 
     def draw_on_host(self, sequences: int, sampling: Sampling) -> Callable[[int], int]:
         """Return what draws from a row by the chain of the sequence of that number."""
@@ -66,9 +66,9 @@ class _DrawingContext(LlamaContext):
 class Bare:
     """Batches without anything around them."""
 
-    def __init__(self, path: Path, *, layout: Layout, threads: int, gpu_layers: int = 0) -> None:
-        """Load the model."""
-        self._context = _DrawingContext(path, layout=layout, gpu_layers=gpu_layers, threads=threads)
+    def __init__(self, path: Path, *, layout: Layout, threads: int, gpu_layers: int = 0, repack: bool = True) -> None:
+        """Load the model, its weights laid out anew for the processor or not."""
+        self._context = _DrawingContext(path, layout=layout, gpu_layers=gpu_layers, threads=threads, repack=repack)
         self._batch = Batch(layout.rows)
         self.drawn: list[int] = []
         """The tokens that were drawn last."""

@@ -317,12 +317,12 @@ def test_layouts_are_measured_once_and_closed(tmp_path, monkeypatch):
             super().close()
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr("inference.gguf.LlamaContext", Watched)
+    monkeypatch.setattr("inference.arrangement.LlamaContext", Watched)
     path = write_tiny_gguf(tmp_path / "tiny.gguf")
     for contexts in (3, 1):
         opened.clear()
         model = GgufModel(path, threads=1, width=0)
-        assert (len(opened), len(open_now), opened[-1]) == (contexts, 1, model.layout)
+        assert (len(opened), len(open_now), opened[-1]) == (contexts, 1, model.arrangement.layout)
         model.close()
     assert open_now == []
 

@@ -254,13 +254,13 @@ def test_problems_take_turns():
     backend = ToyBackend(toy_shape(context=64))
     scheduler = scheduler_over(backend, 1)
     order = []
-    jobs = [toy_job(backend, prompt * 10, 3, seed=1) for prompt in (b"a", b"a", b"a", b"a", b"b", b"b")]
+    jobs = [toy_job(backend, prompt * 10, 3, seed=1) for prompt in [b"a"] * 9 + [b"b"] * 2]
     for index, job in enumerate(jobs):
         job.on_end = lambda stop, index=index: order.append(index)
         scheduler.submit(job)
     while scheduler.busy:
         scheduler.step()
-    assert order == [0, 4, 1, 5, 2, 3]
+    assert order == [0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 8]
 
 
 def test_cancelled_job_leaves_within_a_step():
