@@ -43,9 +43,19 @@ class Measuring:
     shard: Annotated[str, typer.Option("--shard", metavar="i/n", help="Every n-th task, beginning with the i-th.")] = (
         "1/1"
     )
-    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Search processes, each with a model of its own.")] = 1
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs",
+            min=1,
+            help="Tasks searched at once on one model, which decodes for all of them in one batch; else 8, or 1 where "
+            "batch_width is 1 or a server is asked. Each has jobs times budget_seconds. With --engine ray: workers, "
+            "each with a model of its own; else 1.",
+        ),
+    ] = None
     engine: Annotated[
-        EngineChoice, typer.Option("--engine", help="local: processes here; ray: workers of a Ray cluster.")
+        EngineChoice,
+        typer.Option("--engine", help="local: one model here; ray: workers of a Ray cluster."),
     ] = EngineChoice("local")
     ray_address: Annotated[
         str,
@@ -129,7 +139,7 @@ def ablate(
     Every policy is charged for what it would have needed. The table has each policy, the paired differences with
     intervals and McNemar's p, and unbiased pass@k where `samples` is among the policies.
 
-    atlas ablate embedded --policies baseline,samples,phase1,adaptive,resample --limit 100 --jobs 2
+    atlas ablate embedded --policies baseline,samples,phase1,adaptive,resample --limit 100 --jobs 8
     """
     _measure(tuple(name.strip() for name in policies.split(",")), asked)
 

@@ -9,7 +9,6 @@ import pytest
 
 from benchmark import planted
 from benchmark.measurement import Power
-from benchmark.pool import Spent
 from benchmark.runner import Workbench
 from benchmark.runs import Run
 from benchmark.spending import (
@@ -25,6 +24,7 @@ from benchmark.spending import (
     per_solved,
     told_and_metered,
 )
+from benchmark.spent import Spent
 from inference.base import Completion
 from inference.scripted import ScriptedModel
 from nodes.state import Cost, SolveState

@@ -27,7 +27,15 @@ def test_one_call_goes_from_tasks_to_a_report_with_its_circumstances(tmp_path):
     source = write_tasks(tmp_path / "tasks.jsonl", [a_task(1)])
     search = a_search(tmp_path, ("baseline", "phase1"))
     first, again = measure(search, source, 1), measure(search, source, 1)
-    for fact in ("tasks: 1 of", "model: planted (scripted:", "search v1", "k 3", "sandbox: bubblewrap", "1 processes"):
+    for fact in (
+        "tasks: 1 of",
+        "model: planted (scripted:",
+        "search v1",
+        "k 3",
+        "sandbox: bubblewrap",
+        "one search at a time",
+        "searches ended by budget_seconds: 0 of 2\n",
+    ):
         assert fact in first
     assert tables(first) == tables(again)
 
