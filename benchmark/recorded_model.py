@@ -196,7 +196,7 @@ class RecordedModel:
         rows = named_rows(self._pool, "SELECT key, completion FROM completions", keys)
         return {key: from_json(Completion, text) for key, text in rows}
 
-    def _keep(self, made: dict[str, Completion], asked: dict[str, Request]) -> None:
+    def _keep(self, made: dict[str, Completion], asked: Mapping[str, Request]) -> None:
         rows = [
             (key, self._model.fingerprint, *self._texts(asked[key], completion))
             for key, completion in made.items()
