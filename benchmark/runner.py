@@ -25,7 +25,7 @@ from benchmark.pool import Shared
 from benchmark.recorded_model import RecordedModel
 from benchmark.recorded_sandbox import RecordedSandbox
 from benchmark.runs import Run, RunBook, Selection
-from benchmark.spent import Meter
+from benchmark.spent import Meter, Spent
 from benchmark.task import Sheet, is_private
 from graphs.running import OpenSolver
 from inference.base import ContextOverflowError, Model
@@ -121,7 +121,8 @@ class Workbench:
             state = solver.run(sheet.problem)
         except ContextOverflowError as overflow:
             state, error = SolveState(problem=sheet.problem), str(overflow)
-        wall, spent = time.monotonic() - began, meter.read()
+        wall = time.monotonic() - began
+        spent = _at_most_the_rest(meter.read(), wall)
         if private:
             state = replace(state, problem=replace(state.problem, statement=""))
         return Run(
@@ -143,6 +144,15 @@ class Tick:
     """Names of the tasks that are being searched."""
     tokens: int = 0
     """Generated since the search process was opened; 0 where nobody counts."""
+
+
+def _at_most_the_rest(spent: Spent, wall_s: float) -> Spent:
+    """Return what was spent, waiting cut to the time that model and sandbox leave.
+
+    How long a run waited is told by how many of the texts in the model were its own, whether or not they had a turn.
+    """
+    rest = max(0.0, wall_s - spent.model_s - spent.sandbox_s)
+    return replace(spent, waited_s=min(spent.waited_s, rest))
 
 
 class Searchers(Protocol):

@@ -19,7 +19,7 @@ from contextlib import closing
 from pathlib import Path
 
 from benchmark.conditions import CONDITIONS, ConditionError
-from benchmark.crew import AT_ONCE
+from benchmark.crew import AT_ONCE_SMALL
 from benchmark.energy import metered
 from benchmark.grader import GradeBook, Grading, grade_all, sheets_of
 from benchmark.markdown import write_tables
@@ -133,7 +133,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--tasks", default="", metavar="FILE", help="a file with one task per line instead")
     parser.add_argument("--n", type=_count, default=200, help="tasks")
     parser.add_argument("--seed", type=int, default=1, help="which tasks of the part")
-    parser.add_argument("--jobs", type=_count, default=AT_ONCE, help="searches at once on one engine")
+    parser.add_argument("--jobs", type=_count, default=AT_ONCE_SMALL, help="searches at once on one engine")
     parser.add_argument("--width", type=int, default=0, help="texts decoded together; 1: reproducible, one at a time")
     parser.add_argument("--db", default="runs/embedded.sqlite", help="file of the runs and the pool")
     parser.add_argument("--model", default="", help="a GGUF file; the embedded model when not given")

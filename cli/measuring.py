@@ -48,9 +48,9 @@ class Measuring:
         typer.Option(
             "--jobs",
             min=1,
-            help="Tasks searched at once on one model, which decodes for all of them in one batch; else 8, or 1 where "
-            "batch_width is 1 or a server is asked. Each has jobs times budget_seconds. With --engine ray: workers, "
-            "each with a model of its own; else 1.",
+            help="Tasks searched at once on one model, which decodes for all of them in one batch; else 4 (the "
+            "embedded model: 2; batch_width 1, or a server: 1). Each has N times budget_seconds. With --engine ray: "
+            "workers, each with a model of its own; else 1.",
         ),
     ] = None
     engine: Annotated[
@@ -139,7 +139,7 @@ def ablate(
     Every policy is charged for what it would have needed. The table has each policy, the paired differences with
     intervals and McNemar's p, and unbiased pass@k where `samples` is among the policies.
 
-    atlas ablate embedded --policies baseline,samples,phase1,adaptive,resample --limit 100 --jobs 8
+    atlas ablate embedded --policies baseline,samples,phase1,adaptive,resample --limit 100 --jobs 2
     """
     _measure(tuple(name.strip() for name in policies.split(",")), asked)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmark.crew import AT_ONCE, Crew, searches_at_once
+from benchmark.crew import AT_ONCE, AT_ONCE_SMALL, Crew, searches_at_once
 from benchmark.runner import Workbench
 from benchmark.runs import RunBook
 from benchmark.search_process import SearchProcess, run_all
@@ -112,8 +112,9 @@ def test_searches_that_share_an_engine_share_their_budgets_of_seconds(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "jobs"),
     [
-        (Settings(), AT_ONCE),
-        (Settings(batch_width=4), AT_ONCE),
+        (Settings(), AT_ONCE_SMALL),
+        (Settings(model="some.gguf"), AT_ONCE),
+        (Settings(model="some.gguf", batch_width=4), AT_ONCE),
         (Settings(batch_width=1), 1),
         (Settings(model="http://127.0.0.1:1/v1"), 1),
     ],
