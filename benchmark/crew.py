@@ -23,8 +23,8 @@ few texts each in between, they keep a batch of sixteen full most of the time, a
 Eight add nothing to the width, and in a shared cache every row then reads the cells of eight."""
 AT_ONCE_SMALL = 2
 """Of the embedded model, for which reading the cache is most of the work: in a shared one a row reads the cells of all
-tasks, so that a CPU second of decoding wrote two thirds as many tokens for four tasks as for one, and little more than a
-third for eight. Two searches still use the time in which one of them runs its programs."""
+tasks, so that a CPU second of decoding wrote two thirds as many tokens for four tasks as for one, and little more than
+a third for eight. Two searches still use the time in which one of them runs its programs."""
 _TELL_EVERY_S = 2.0
 
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import threading
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -19,6 +24,7 @@ from inference.scripted import ScriptedModel
 from nodes.settings import Settings
 from tests.benchmark import planted
 from tests.benchmark.planted import SETTINGS, a_search, a_task, quiet
+from tests.benchmark.test_processes import is_alive
 
 pytestmark = pytest.mark.bubblewrap
 
@@ -88,6 +94,53 @@ def test_the_process_tells_which_tasks_are_at_work(tmp_path):
         assert process.lacking(sheets) == []
     assert sorted(tick.ended.name for tick in ticks if tick.ended) == [sheet.name for sheet in sheets]
     assert all(len(tick.at_work) <= 2 for tick in ticks)
+
+
+INTERRUPTED = """
+import multiprocessing, signal, sys
+from pathlib import Path
+from benchmark.processes import leave
+from benchmark.search_process import SearchProcess
+from tests.benchmark.planted import a_search, a_task
+from tests.benchmark.test_crew import open_stuck
+def work():
+    try:
+        search = a_search(Path(sys.argv[1]), ("baseline",), open_model=open_stuck)
+        with SearchProcess(search, 3) as process:
+            for tick in process.run([a_task(i).sheet for i in range(5)]):
+                print(len(tick.at_work), multiprocessing.active_children()[0].pid, flush=True)
+    except KeyboardInterrupt:
+        pass
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where CI runs in the background
+    work()
+    leave(130)
+"""
+
+
+def open_stuck(settings):
+    """Return a model that never answers."""
+
+    def stuck(request):
+        threading.Event().wait(600)
+
+    return ScriptedModel(stuck, name="stuck")
+
+
+def test_interrupted_with_several_tasks_at_work_it_ends_at_once_and_leaves_no_process(tmp_path):
+    script = tmp_path / "interrupted.py"
+    script.write_text(INTERRUPTED)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, str(script), str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        at_work, child = map(int, process.stdout.readline().split())
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+    assert at_work == 3
+    deadline = time.monotonic() + 10
+    while is_alive(child) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not is_alive(child)
 
 
 class TimedModel(ScriptedModel):
