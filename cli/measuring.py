@@ -117,6 +117,10 @@ def bench(
     The search never sees a hidden test; grading runs in another process. Stopped at any moment, even by kill -9, the
     same command goes on where it stopped; with other settings it refuses and names the difference.
 
+    Several tasks are searched at once on one model (--jobs). Tokens are what should end a search: the table says how
+    many were ended by seconds instead, whose results depend on the machine. With batch_width 1 every result is the same
+    whatever --jobs is.
+
     atlas bench lcb --release v5 --data ~/lcb --policy adaptive --k 3 --sample 100
 
     atlas bench humaneval+ --data HumanEvalPlus-v0.1.10.jsonl.gz --policy baseline
