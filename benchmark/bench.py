@@ -1,6 +1,6 @@
 """A benchmark run: choose tasks, search what is missing, grade each task once its search has ended, tabulate.
 
-Search processes never load a hidden test; one grading process reads what they stored and tells them nothing, so that
+The search process never loads a hidden test; one grading process reads what it stored and tells it nothing, so that
 the count of passed tasks can be shown while others are still being searched.
 """
 
@@ -19,13 +19,14 @@ from benchmark.database import Database
 from benchmark.energy import metered
 from benchmark.grader import Grading, TaskGrade, grade_all, grade_task, sheets_of
 from benchmark.lens import fitted_on
-from benchmark.measurement import record
+from benchmark.measurement import Sharing, record
 from benchmark.measures import Graded
 from benchmark.plan import SCHEMA as PLANS
 from benchmark.plan import check_plan, plan_of
 from benchmark.processes import interruptible
-from benchmark.runner import Search, Searcher, Searchers, SearchProcesses
+from benchmark.runner import Search, Searcher, Searchers, Tick
 from benchmark.sampling import Choice, choose
+from benchmark.search_process import SearchProcess
 from benchmark.table import collect
 from benchmark.task import Sheet, TaskError, TaskSource
 from graphs.factory import open_lens
@@ -42,9 +43,9 @@ class Bench:
     choice: Choice
     search: Search
     jobs: int
-    """Search processes, or workers of a cluster."""
+    """Searches at once on one model, or workers of a cluster, with a model each."""
     cluster: Cluster | None = None
-    """Where Ray's workers search; None: in processes of this machine."""
+    """Where Ray's workers search; None: in a process of this machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,10 @@ class Standing:
     """Generated tokens that the graded tasks are charged for."""
     seconds_left: float | None
     """Estimated from the tasks of this call; None before the first."""
+    at_work: int = 0
+    """Tasks that are being searched."""
+    tokens_per_s: float | None = None
+    """That the model has generated in this call so far; None where nobody counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +105,8 @@ def run_bench(bench: Bench, on_standing: OnStanding) -> Measured:
     searched = time.monotonic()
     # Once more for all: what timed out beside others runs alone now.
     keys = grade_all(grading, [sheet.name for sheet in sheets], 1, lambda done, whole: None)
-    record(grading, searcher, sheets, keys, jobs=bench.jobs, power=metering.power)
+    sharing = Sharing(processes=bench.jobs) if bench.cluster else Sharing(searches=bench.jobs)
+    record(grading, searcher, sheets, keys, sharing=sharing, power=metering.power)
     return Measured(
         sheets=sheets,
         results=collect(grading, sheets, keys),
@@ -125,7 +131,7 @@ def _check_lens(settings: Settings, sheets: Sequence[Sheet], searcher: Searcher)
 def _searchers(bench: Bench) -> Searchers:
     if bench.cluster is not None:
         return RayWorkers(bench.search, bench.jobs, bench.cluster)
-    return SearchProcesses(bench.search, bench.jobs)
+    return SearchProcess(bench.search, bench.jobs)
 
 
 def _check(bench: Bench, sheets: Sequence[Sheet], searcher: Searcher) -> None:
@@ -155,9 +161,12 @@ def _search_and_grade(searchers: Searchers, grading: Grading, sheets: Sequence[S
             if sheet.name not in names:
                 tally.submit(sheet)
         on_standing(tally.standing(0, len(lacking)))
-        for done, sheet in enumerate(searchers.run(lacking), start=1):
-            tally.submit(sheet)
-            on_standing(tally.standing(done, len(lacking)))
+        done = 0
+        for tick in searchers.run(lacking):
+            if tick.ended is not None:
+                done += 1
+                tally.submit(tick.ended)
+            on_standing(tally.standing(done, len(lacking), tick))
         for _ in tally.wait():
             on_standing(tally.standing(len(lacking), len(lacking)))
 
@@ -181,7 +190,7 @@ class _Tally:
         self._futures.append(future)
         self._waiting.append(future)
 
-    def standing(self, done: int, wanted: int) -> Standing:
+    def standing(self, done: int, wanted: int, tick: Tick = Tick()) -> Standing:
         """Return how far the run is, `done` of the `wanted` tasks of this call."""
         ended = [future for future in self._waiting if future.done()]
         self._waiting = [future for future in self._waiting if not future.done()]
@@ -189,7 +198,8 @@ class _Tally:
             graded = future.result()
             self._passed.update(name for name, is_right in graded.right if is_right)
             self._tokens += graded.tokens
-        left = (time.monotonic() - self._began) / done * (wanted - done) if done else None
+        passed_s = time.monotonic() - self._began
+        left = passed_s / done * (wanted - done) if done else None
         return Standing(
             done=self._whole - wanted + done,
             whole=self._whole,
@@ -197,6 +207,8 @@ class _Tally:
             passed=tuple(self._passed.items()),
             tokens=self._tokens,
             seconds_left=left,
+            at_work=len(tick.at_work),
+            tokens_per_s=tick.tokens / passed_s if tick.tokens else None,
         )
 
     def wait(self) -> Iterator[None]:

@@ -25,7 +25,7 @@ from typing import Any, Self
 
 from benchmark.cluster_worker import Actor, Description, StoreKeeper, Worker
 from benchmark.provenance import code_digest
-from benchmark.runner import Search, Searcher, check_order, tasks_lacking
+from benchmark.runner import Search, Searcher, Tick, check_order, tasks_lacking
 from benchmark.task import Sheet
 from graphs.extras import install
 
@@ -98,8 +98,8 @@ class RayWorkers:
         """Return the tasks that lack a run."""
         return tasks_lacking(self._search, self.searcher.selection, sheets)
 
-    def run(self, sheets: Sequence[Sheet]) -> Iterator[Sheet]:
-        """Run what tasks lack and yield each that is done and stored, as they end; those of lost workers are redone.
+    def run(self, sheets: Sequence[Sheet]) -> Iterator[Tick]:
+        """Run what tasks lack and tell of each that is done and stored, as they end; those of lost workers are redone.
 
         Raises:
             ModelError: the model failed; everything finished before is stored.
@@ -110,8 +110,8 @@ class RayWorkers:
         while waiting or any(work.sheet for work in self._work.values()):
             while waiting and self._idle:
                 self._hand_out(self._idle.pop(), waiting.popleft())
-            if (done := self._step(waiting)) is not None:
-                yield done
+            ended = self._step(waiting)
+            yield Tick(ended=ended, at_work=tuple(work.sheet.name for work in self._work.values() if work.sheet))
 
     def __enter__(self) -> Self:
         """Connect, or start a cluster here, and ask for the workers.

@@ -1,8 +1,9 @@
 """Is a run that was killed as good as one that was not: `python -m benchmark.kills --model embedded --tasks 100`.
 
 A run in the reproducible mode (one batch width, token budgets only) is killed with SIGKILL at random moments and
-started again each time; another one is left alone. Their results must be equal byte for byte, but for what was measured
-of the machine (times, peak memory) and for what came from the pool instead of the model.
+started again each time, with several searches at once; another one, a search at a time, is left alone. Their results
+must be equal byte for byte, but for what was measured of the machine (times, peak memory) and for what came from the
+pool instead of the model.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ class Trial:
     tasks: int
     policies: tuple[str, ...]
     k: int
+    jobs: int = 1
+    """Searches at once."""
 
     @property
     def runs(self) -> Path:
@@ -63,7 +66,7 @@ class Trial:
             k=self.k,
             batch_width=1,
             threads=1,
-            sandbox_workers=1,
+            sandbox_workers=self.jobs,
             sandbox="bubblewrap",
             budget_seconds=_WITHOUT_END,
             budget_sandbox_seconds=_WITHOUT_END,
@@ -81,11 +84,11 @@ class Trial:
             source = planted.write_tasks(self.folder / "tasks.jsonl", [planted.a_task(i) for i in range(self.tasks)])
         else:
             source = TaskSource(data_set="embedded", n=self.tasks, seed=SEED)
-        return Bench(name="kills", source=source, choice=Choice(), search=search, jobs=1)
+        return Bench(name="kills", source=source, choice=Choice(), search=search, jobs=self.jobs)
 
     def command(self) -> list[str]:
         """Return the command that runs it, in a process to be killed."""
-        options = {"folder": self.folder, "model": self.model, "tasks": self.tasks, "k": self.k}
+        options = {"folder": self.folder, "model": self.model, "tasks": self.tasks, "k": self.k, "jobs": self.jobs}
         given = [word for name, value in options.items() for word in (f"--{name}", str(value))]
         return [sys.executable, "-m", "benchmark.kills", "--only-run", *given, "--policies", ",".join(self.policies)]
 
@@ -174,7 +177,7 @@ def report(trial: Trial, kills: Sequence[Kill], killed: Sequence[str], whole: Se
     return "\n".join(
         [
             f"- {trial.tasks} tasks, model {trial.model}, policies {','.join(trial.policies)}, k {trial.k}, one text "
-            f"at a time, commit {commit()}",
+            f"at a time for {trial.jobs} searches at once, commit {commit()}",
             f"- killed {len(real)} times; tasks done and seconds since the start: {at}{missed}",
             f"- results: {len(killed)} runs and verdicts after the kills, {len(whole)} without; SHA-256 {digests[0]} "
             f"and {digests[1]}",
@@ -190,6 +193,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--policies", default="baseline,adaptive", help="separated by commas")
     parser.add_argument("--k", type=int, default=4, help="programs per widening")
+    parser.add_argument("--jobs", type=int, default=4, help="searches at once in the run that is killed")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     parser.add_argument("--folder", type=Path, default=Path("runs/kills"), help="must not hold runs yet")
     parser.add_argument("--only-run", action="store_true", help=argparse.SUPPRESS)
@@ -201,13 +205,14 @@ def main() -> int:
     given = _arguments()
     policies = tuple(given.policies.split(","))
 
-    def trial(folder: Path) -> Trial:
-        return Trial(folder=folder, model=given.model, tasks=given.tasks, policies=policies, k=given.k)
+    def trial(folder: Path, jobs: int) -> Trial:
+        return Trial(folder=folder, model=given.model, tasks=given.tasks, policies=policies, k=given.k, jobs=jobs)
 
     if given.only_run:
-        run_bench(trial(given.folder).bench(), _tell)
+        run_bench(trial(given.folder, given.jobs).bench(), _tell)
         return 0
-    killed, whole = trial(given.folder / f"{given.model}-killed"), trial(given.folder / f"{given.model}-whole")
+    killed = trial(given.folder / f"{given.model}-killed", given.jobs)
+    whole = trial(given.folder / f"{given.model}-whole", 1)
     if killed.runs.exists() or whole.runs.exists():
         sys.stderr.write(f"{given.folder} holds runs: name another --folder\n")
         return 2

@@ -55,6 +55,16 @@ class Power:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sharing:
+    """How the searches of a run shared the machine."""
+
+    processes: int = 1
+    """With a model each."""
+    searches: int = 1
+    """At once in each process."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
     """One call of the benchmark, ended."""
 
@@ -69,10 +79,12 @@ class Measurement:
     sandbox: str
     cores: int
     jobs: int
-    """Search processes that shared the machine."""
+    """Search processes that shared the machine, each with a model of its own."""
     ended: str
     """Date and time, ISO 8601."""
     power: Power | None = None
+    searches: int = 1
+    """Searches at once in each process; a run's seconds are its own part of them."""
 
     @property
     def name(self) -> str:
@@ -128,7 +140,7 @@ def record(
     sheets: Sequence[Sheet],
     keys: Mapping[str, str],
     *,
-    jobs: int,
+    sharing: Sharing,
     power: Power | None = None,
 ) -> None:
     """Write down what was measured, so that `atlas report` needs nothing but the files.
@@ -138,7 +150,7 @@ def record(
         searcher: who searched.
         sheets: the tasks.
         keys: the key of the verdicts by task name.
-        jobs: search processes that shared the machine.
+        sharing: how the searches shared the machine.
         power: what was metered while they searched.
     """
     source = grading.source
@@ -151,7 +163,8 @@ def record(
         commit=commit(),
         sandbox=searcher.sandbox,
         cores=cores(),
-        jobs=jobs,
+        jobs=sharing.processes,
+        searches=sharing.searches,
         ended=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         power=power,
     )

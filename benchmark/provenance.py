@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 _SEARCH = ("graphs", "nodes", "inference", "sandbox")
 _SUFFIXES = {".py", ".j2", ".txt"}
-_RUNNING = ("conditions.py", "pool.py", "runner.py")
+_RUNNING = ("conditions.py", "pool.py", "recorded_model.py", "recorded_sandbox.py", "runner.py")
 _JUDGING = (
     "grader.py",
     "judges.py",

@@ -10,7 +10,9 @@ from dataclasses import replace
 
 from benchmark.database import Store
 from benchmark.measures import Graded
-from benchmark.pool import Meter, NotInPoolError, RecordedModel, RecordedSandbox
+from benchmark.recorded_model import NotInPoolError, RecordedModel
+from benchmark.recorded_sandbox import RecordedSandbox
+from benchmark.spent import Meter
 from graphs.factory import context_for
 from graphs.running import plain_graph, run_config
 from inference.base import Model

@@ -1,28 +1,31 @@
-"""Run every condition on every task, in processes that know problems only; resumable, and cheap through the pool.
+"""Run every condition on every task, in a process that knows problems only; resumable, and cheap through the pool.
 
-One process per job, each with its own model (one thread) and sandbox. A task's conditions run one after another in one
-process, so that what they share is generated once. A run is stored as soon as it ends: killed at any moment, the same
-command goes on where it stopped.
+Many tasks are searched at once over one model and one sandbox (benchmark/crew.py), so that texts of different problems
+fill one batch. A task's conditions run one after another, so that what they share is generated once. A run is stored as
+soon as it ends: killed at any moment, the same command goes on where it stopped.
 
-Limits: the processes share the machine, so seconds are those of a busy one.
+Seconds: a run counts its own part of what model and sandbox did, and what it did besides; time in which they worked for
+others is in its wall time alone. `budget_seconds` is a budget of wall time, so of N searches at once each gets N times
+as much: together they may use the machine as long as they could one after another. Where it ends a search all the same
+the result depends on the machine, and the table says how often that was.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import as_completed
 from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import cache
 from types import TracebackType
 from typing import Protocol, Self
 
 from benchmark.conditions import Condition, ConditionError
 from benchmark.database import Store
-from benchmark.pool import Meter, RecordedModel, RecordedSandbox
-from benchmark.processes import OnProgress, at_exit, give_up, spawned
+from benchmark.pool import Shared
+from benchmark.recorded_model import RecordedModel
+from benchmark.recorded_sandbox import RecordedSandbox
 from benchmark.runs import Run, RunBook, Selection
+from benchmark.spent import Meter, Spent
 from benchmark.task import Sheet, is_private
 from graphs.running import OpenSolver
 from inference.base import ContextOverflowError, Model
@@ -33,7 +36,7 @@ from sandbox.base import Sandbox
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """Everything that a search process is told; it travels between processes, so functions must be importable."""
+    """Everything that who searches is told; it travels between processes, so functions must be importable."""
 
     runs: str
     """File of the runs and the pool."""
@@ -58,37 +61,37 @@ class Searcher:
 
 
 class Workbench:
-    """One search process: its model, its sandbox, the runs file."""
+    """A model, a sandbox and the runs file, for searches in one or several threads."""
 
-    def __init__(self, search: Search, store: Store | None = None) -> None:
+    def __init__(self, search: Search, store: Store | None = None, *, at_once: int = 1) -> None:
         """Open everything.
 
         Args:
             search: what to do.
             store: where runs and pool are kept; the search's file when not given.
+            at_once: how many searches share the model.
 
         Raises:
             ModelError: one line says what is wrong with the model.
             SandboxUnavailableError: no back end holds.
         """
         self._search = search
+        self._at_once = at_once
         self._book = RunBook(store or search.runs)
-        self._meter = Meter()
-        sandbox = search.open_sandbox(search.settings)
-        self._sandbox = RecordedSandbox(sandbox, self._book.database, self._meter)
-        self._model = RecordedModel(search.open_model(search.settings), self._book.database, self._meter)
+        self.shared = Shared()
+        self._sandbox = search.open_sandbox(search.settings)
+        self.model = search.open_model(search.settings)
         digests = tuple((c.name, c.digest(search.settings)) for c in search.conditions)
-        self.selection = Selection(model=self._model.fingerprint, code=search.code, digests=digests)
+        self.selection = Selection(model=self.model.fingerprint, code=search.code, digests=digests)
 
     @property
     def searcher(self) -> Searcher:
         """Who searches here."""
-        return Searcher(selection=self.selection, model=self._model.name, sandbox=self._sandbox.name)
+        return Searcher(selection=self.selection, model=self.model.name, sandbox=self._sandbox.name)
 
     def run_missing(self, sheet: Sheet) -> None:
         """Run the conditions of a task that are not stored yet, and store each."""
         done = self.stored(sheet)
-        self._model.keeps_texts = not is_private(sheet.name, sheet.tags)
         for condition in self._search.conditions:
             if condition.name not in done:
                 tokens = done[condition.spends_like].tokens if condition.spends_like else 0
@@ -102,23 +105,54 @@ class Workbench:
 
     def close(self) -> None:
         """Free the model, remove every box, close the file."""
-        self._model.close()
+        self.model.close()
         self._sandbox.close()
         self._book.close()
 
     def _run(self, sheet: Sheet, settings: Settings) -> Run:
-        self._meter.read()
-        solver, error = OpenSolver(settings, self._model, self._sandbox), ""
+        meter, pool = Meter(), self._book.database
+        private = is_private(sheet.name, sheet.tags)
+        model = RecordedModel(self.model, pool, meter, self.shared, keeps_texts=not private)
+        sandbox = RecordedSandbox(self._sandbox, pool, meter, self.shared)
+        settings = replace(settings, budget_seconds=settings.budget_seconds * self._at_once)
+        solver, error = OpenSolver(settings, model, sandbox), ""
         began = time.monotonic()
         try:
             state = solver.run(sheet.problem)
         except ContextOverflowError as overflow:
             state, error = SolveState(problem=sheet.problem), str(overflow)
         wall = time.monotonic() - began
-        if is_private(sheet.name, sheet.tags):
+        spent = _at_most_the_rest(meter.read(), wall)
+        if private:
             state = replace(state, problem=replace(state.problem, statement=""))
-        spent = self._meter.read()
-        return Run(state=state, seconds=wall + spent.saved_s, wall_s=wall, spent=spent, error=error)
+        return Run(
+            state=state,
+            seconds=wall - spent.waited_s + spent.saved_s,
+            wall_s=wall,
+            spent=spent,
+            error=error,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """What a search tells now and then."""
+
+    ended: Sheet | None = None
+    """A task that is done and stored."""
+    at_work: tuple[str, ...] = ()
+    """Names of the tasks that are being searched."""
+    tokens: int = 0
+    """Generated since the search process was opened; 0 where nobody counts."""
+
+
+def _at_most_the_rest(spent: Spent, wall_s: float) -> Spent:
+    """Return what was spent, waiting cut to the time that model and sandbox leave.
+
+    How long a run waited is told by how many of the texts in the model were its own, whether or not they had a turn.
+    """
+    rest = max(0.0, wall_s - spent.model_s - spent.sandbox_s)
+    return replace(spent, waited_s=min(spent.waited_s, rest))
 
 
 class Searchers(Protocol):
@@ -131,8 +165,8 @@ class Searchers(Protocol):
     def lacking(self, sheets: Sequence[Sheet]) -> list[Sheet]:
         """Return the tasks that lack a run."""
 
-    def run(self, sheets: Sequence[Sheet]) -> Iterator[Sheet]:
-        """Run what tasks lack and yield each that is done and stored, as they end."""
+    def run(self, sheets: Sequence[Sheet]) -> Iterator[Tick]:
+        """Run what tasks lack, and tell of each that is done and stored as they end, and now and then between."""
 
     def __enter__(self) -> Self:
         """Start."""
@@ -143,83 +177,11 @@ class Searchers(Protocol):
         """End; left by an exception, do not wait for work in flight."""
 
 
-class SearchProcesses:
-    """The processes of a search; a context manager. Left by an exception, it does not wait for work in flight."""
-
-    def __init__(self, search: Search, jobs: int) -> None:
-        """Check the conditions; entering starts the processes.
-
-        Raises:
-            ConditionError: a control comes without what it is compared with.
-        """
-        check_order(search.conditions)
-        self._search = search
-        self._executor = spawned(jobs)
-        self._searcher: Searcher | None = None
-
-    @property
-    def searcher(self) -> Searcher:
-        """Who searches here.
-
-        Raises:
-            ModelError: the model cannot be opened.
-            SandboxUnavailableError: no back end holds.
-        """
-        if self._searcher is None:
-            self._searcher = self._executor.submit(_describe, self._search).result()
-        return self._searcher
-
-    def lacking(self, sheets: Sequence[Sheet]) -> list[Sheet]:
-        """Return the tasks that lack a run."""
-        return tasks_lacking(self._search, self.searcher.selection, sheets)
-
-    def run(self, sheets: Sequence[Sheet]) -> Iterator[Sheet]:
-        """Run what tasks lack and yield each that is done and stored, as they end.
-
-        Raises:
-            ModelError: the model failed; everything finished before is stored.
-            SandboxUnavailableError: the sandbox failed.
-        """
-        futures = {self._executor.submit(_run_missing, self._search, sheet): sheet for sheet in sheets}
-        for future in as_completed(futures):
-            future.result()
-            yield futures[future]
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """End the processes."""
-        if kind is None:
-            self._executor.shutdown()
-        else:
-            give_up(self._executor)
-
-
 def tasks_lacking(search: Search, selection: Selection, sheets: Sequence[Sheet]) -> list[Sheet]:
     """Return the tasks that lack a run of the selection in the search's file."""
     with closing(RunBook(search.runs)) as book:
         lacking = book.missing(selection, [sheet.key for sheet in sheets])
     return [sheet for sheet in sheets if lacking[sheet.key]]
-
-
-def run_all(search: Search, sheets: Sequence[Sheet], jobs: int, on_progress: OnProgress) -> Searcher:
-    """Run what is missing, in `jobs` processes, and return who searched.
-
-    Raises:
-        ModelError: the model failed; everything finished before is stored.
-        SandboxUnavailableError: the sandbox failed.
-        ConditionError: a control comes without what it is compared with.
-    """
-    with SearchProcesses(search, jobs) as processes:
-        lacking = processes.lacking(sheets)
-        on_progress(0, len(lacking))
-        for done, _ in enumerate(processes.run(lacking), start=1):
-            on_progress(done, len(lacking))
-        return processes.searcher
 
 
 def check_order(conditions: Sequence[Condition]) -> None:
@@ -231,19 +193,3 @@ def check_order(conditions: Sequence[Condition]) -> None:
     for place, condition in enumerate(conditions):
         if condition.spends_like and condition.spends_like not in {c.name for c in conditions[:place]}:
             raise ConditionError(f"{condition.name} spends like {condition.spends_like}: name that one before it")
-
-
-@cache
-def _workbench(search: Search) -> Workbench:
-    """Open this process's workbench once."""
-    bench = Workbench(search)
-    at_exit(bench.close)
-    return bench
-
-
-def _describe(search: Search) -> Searcher:
-    return _workbench(search).searcher
-
-
-def _run_missing(search: Search, sheet: Sheet) -> None:
-    _workbench(search).run_missing(sheet)

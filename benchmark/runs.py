@@ -12,8 +12,8 @@ from pathlib import Path
 
 from benchmark import pool
 from benchmark.database import Database, Store
-from benchmark.pool import Spent
 from benchmark.records import from_json, to_json
+from benchmark.spent import Spent
 from nodes.state import SolveState
 
 SCHEMA = """
@@ -30,9 +30,9 @@ class Run:
 
     state: SolveState
     seconds: float
-    """Wall seconds as if nothing had come from the pool."""
+    """Wall seconds as if nothing had come from the pool, without those that went to searches beside this one."""
     wall_s: float
-    """Wall seconds that it really took."""
+    """Wall seconds that it really took, beside all others."""
     spent: Spent
     error: str = ""
     """Why there is no answer, when the problem did not fit the model."""
@@ -54,8 +54,13 @@ class Run:
 
     @property
     def harness_s(self) -> float:
-        """Wall seconds that went into neither the model nor the sandbox."""
-        return self.wall_s - self.spent.model_s - self.spent.sandbox_s
+        """Wall seconds that went into neither the model nor the sandbox, nor into waiting for those."""
+        return self.own_wall_s - self.spent.model_s - self.spent.sandbox_s
+
+    @property
+    def own_wall_s(self) -> float:
+        """Wall seconds without those in which model and sandbox worked for others."""
+        return self.wall_s - self.spent.waited_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

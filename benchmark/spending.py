@@ -5,7 +5,8 @@ programs took is the sandbox's; the rest of the wall time is the harness. The th
 the wall clock where nothing was reused.
 
 Energy is power times seconds. Power is metered where the machine lets us (benchmark/energy.py), otherwise an estimate
-that says so; several search processes share it equally.
+that says so; several search processes share it equally. Of searches that share one process each counts its own part of
+the seconds, so nothing is shared out twice.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ def meter_ratio(runs: Mapping[str, Sequence[Run]], power: Power, jobs: int) -> f
     """Return the energy of the wall time that all runs really took, over what the meter read; None without one."""
     if not power.joules:
         return None
-    wall = sum(run.wall_s for each in runs.values() for run in each)
+    wall = sum(run.own_wall_s for each in runs.values() for run in each)
     return wall * power.watts / jobs / power.joules
 
 

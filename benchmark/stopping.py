@@ -23,9 +23,9 @@ from benchmark.conditions import CONDITIONS
 from benchmark.database import Database
 from benchmark.markdown import grid, percent, points
 from benchmark.measures import Graded
-from benchmark.pool import NotInPoolError
 from benchmark.processes import spawned
 from benchmark.provenance import commit, cores
+from benchmark.recorded_model import NotInPoolError
 from benchmark.replay import replayed
 from benchmark.report.stored import Measured, ReportError, load_measured
 from benchmark.statistics import paired_difference, wilson

@@ -13,21 +13,23 @@ import argparse
 import sqlite3
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from pathlib import Path
 
 from benchmark.conditions import CONDITIONS, ConditionError
+from benchmark.crew import AT_ONCE_SMALL
 from benchmark.energy import metered
 from benchmark.grader import GradeBook, Grading, grade_all, sheets_of
 from benchmark.markdown import write_tables
-from benchmark.measurement import record, verdicts_beside
+from benchmark.measurement import Sharing, record, verdicts_beside
 from benchmark.measures import Graded
 from benchmark.progress import progress_bar
 from benchmark.provenance import code_digest, commit, cores
-from benchmark.runner import Search, Searcher, run_all
+from benchmark.runner import Search, Searcher
 from benchmark.runs import RunBook
+from benchmark.search_process import run_all
 from benchmark.task import PARTS, Sheet, TaskError, TaskSource
 from graphs.factory import open_box, open_model
 from inference.base import ModelError
@@ -56,8 +58,8 @@ def measure(search: Search, source: TaskSource, jobs: int) -> str:
     searched = time.monotonic()
     grading = _grading(search, searcher, source)
     with progress_bar("grading") as on_progress:
-        keys = grade_all(grading, [sheet.name for sheet in sheets], jobs, on_progress)
-    record(grading, searcher, sheets, keys, jobs=jobs, power=metering.power)
+        keys = grade_all(grading, [sheet.name for sheet in sheets], cores(), on_progress)
+    record(grading, searcher, sheets, keys, sharing=Sharing(searches=jobs), power=metering.power)
     results = collect(grading, sheets, keys)
     minutes = f"{(searched - began) / 60:.1f} to search, {(time.monotonic() - searched) / 60:.1f} to grade"
     head = [
@@ -65,7 +67,8 @@ def measure(search: Search, source: TaskSource, jobs: int) -> str:
         f"- model: {searcher.model} ({searcher.selection.model})",
         f"- code: commit {commit()}, search {searcher.selection.code}",
         f"- settings: {described(search.settings)}",
-        f"- sandbox: {searcher.sandbox}; machine: {cores()} cores, {jobs} processes",
+        f"- sandbox: {searcher.sandbox}; machine: {cores()} cores, {searches_in_words(jobs)}",
+        f"- {ended_by_the_clock(results)}",
         f"- minutes of this call: {minutes}",
     ]
     return "\n".join(head) + "\n\n" + write_tables(results, sheets) + "\n"
@@ -86,6 +89,19 @@ def collect(grading: Grading, sheets: Sequence[Sheet], keys: dict[str, str]) -> 
             for name, run in runs.load(grading.selection, sheet.key).items():
                 results[name].append(Graded(sheet=sheet, run=run, verdicts=verdicts, truths=truths))
     return results
+
+
+def searches_in_words(jobs: int) -> str:
+    """Return how the searches of a run shared its model."""
+    return f"{jobs} searches at once on one engine" if jobs > 1 else "one search at a time"
+
+
+def ended_by_the_clock(results: Mapping[str, Sequence[Graded]]) -> str:
+    """Return how many searches the budget of seconds ended: those would end elsewhere on another machine."""
+    runs = [graded.run for each in results.values() for graded in each]
+    late = sum(run.state.stop == "seconds" for run in runs)
+    said = "; their results depend on the machine: raise budget_seconds, or lower budget_tokens" if late else ""
+    return f"searches ended by budget_seconds: {late} of {len(runs)}{said}"
 
 
 def described(settings: Settings) -> str:
@@ -117,7 +133,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--tasks", default="", metavar="FILE", help="a file with one task per line instead")
     parser.add_argument("--n", type=_count, default=200, help="tasks")
     parser.add_argument("--seed", type=int, default=1, help="which tasks of the part")
-    parser.add_argument("--jobs", type=_count, default=2, help="processes")
+    parser.add_argument("--jobs", type=_count, default=AT_ONCE_SMALL, help="searches at once on one engine")
+    parser.add_argument("--width", type=int, default=0, help="texts decoded together; 1: reproducible, one at a time")
     parser.add_argument("--db", default="runs/embedded.sqlite", help="file of the runs and the pool")
     parser.add_argument("--model", default="", help="a GGUF file; the embedded model when not given")
     parser.add_argument("--sandbox", choices=["auto", "docker", "bubblewrap"], default="bubblewrap")
@@ -138,9 +155,7 @@ def main() -> int:
         settings=Settings(
             model=given.model,
             sandbox=given.sandbox,
-            threads=1,
-            batch_width=1,
-            sandbox_workers=1,
+            batch_width=given.width,
             test_cpu_seconds=2.0,
         ),
         code=code_digest(),

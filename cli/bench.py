@@ -15,6 +15,7 @@ from rich.console import Console
 from benchmark.bench import Bench, Measured, run_bench
 from benchmark.cluster import Cluster, ClusterError
 from benchmark.conditions import CONDITIONS, Condition, ConditionError
+from benchmark.crew import searches_at_once
 from benchmark.data_sets import in_words
 from benchmark.markdown import write_tables
 from benchmark.plan import PlanError
@@ -23,7 +24,7 @@ from benchmark.provenance import code_digest, commit, cores
 from benchmark.readings import readings_table
 from benchmark.runner import Search
 from benchmark.sampling import Choice, check_dates
-from benchmark.table import described
+from benchmark.table import described, ended_by_the_clock, searches_in_words
 from benchmark.task import TaskError, TaskSource
 from cli.bench_progress import Bar, BenchProgress, Lines
 from cli.exits import EXPECTED, Exit, UsageError, exit_code, one_line, wants_tracebacks
@@ -49,9 +50,10 @@ class BenchOptions:
     policies: tuple[str, ...]
     k: int = 0
     choice: Choice = Choice()
-    jobs: int = 1
+    jobs: int | None = None
+    """None: as many searches at once as keep an engine busy, or one worker of a cluster."""
     cluster: Cluster | None = None
-    """None: processes of this machine."""
+    """None: a process of this machine."""
     runs: str = ""
     """File of the runs and the pool."""
     name: str = ""
@@ -105,6 +107,7 @@ def report(bench: Bench, measured: Measured) -> str:
         f"- code: commit {commit()}, search {measured.searcher.selection.code}",
         f"- settings: {described(bench.search.settings)}",
         f"- sandbox: {measured.searcher.sandbox}; {_machines(bench)}",
+        f"- {ended_by_the_clock(measured.results)}",
         f"- minutes of this call: {measured.searched_s / 60:.1f} to search, {measured.graded_s / 60:.1f} to grade",
         f"- runs: {bench.search.runs}, named {bench.name}",
     ]
@@ -115,14 +118,15 @@ def report(bench: Bench, measured: Measured) -> str:
 def _machines(bench: Bench) -> str:
     if bench.cluster is not None:
         return f"Ray cluster {bench.cluster.address or 'on this machine'}, {bench.jobs} workers"
-    return f"machine: {cores()} cores, {bench.jobs} processes"
+    return f"machine: {cores()} cores, {searches_in_words(bench.jobs)}"
 
 
 def _bench(options: BenchOptions, openers: Openers) -> Bench:
     settings = load_settings(options.config, os.environ, {**options.flags, "k": options.k or None})
-    if options.jobs < 1:
+    if options.jobs is not None and options.jobs < 1:
         raise UsageError(f"--jobs must be at least 1, not {options.jobs}")
-    settings = _shared(settings, options)
+    if options.cluster is not None:
+        settings = replace(settings, threads=settings.threads or options.cluster.worker_cpus, sandbox_workers=1)
     is_family = options.data_set == "embedded"
     choice, conditions = options.choice, _conditions(options.policies)
     check_dates(choice)
@@ -148,16 +152,10 @@ def _bench(options: BenchOptions, openers: Openers) -> Bench:
         open_sandbox=openers.sandbox,
     )
     name = options.name or "+".join(options.policies)
-    return Bench(name=name, source=source, choice=choice, search=search, jobs=options.jobs, cluster=options.cluster)
-
-
-def _shared(settings: Settings, options: BenchOptions) -> Settings:
-    """Return the settings of one search process among several."""
-    if options.cluster is not None:
-        return replace(settings, threads=settings.threads or options.cluster.worker_cpus, sandbox_workers=1)
-    if options.jobs > 1:
-        return replace(settings, threads=settings.threads or max(1, cores() // options.jobs), sandbox_workers=1)
-    return settings
+    jobs = options.jobs or (1 if options.cluster is not None else searches_at_once(search))
+    if options.cluster is None:
+        search = replace(search, settings=replace(search.settings, searches=jobs))
+    return Bench(name=name, source=source, choice=choice, search=search, jobs=jobs, cluster=options.cluster)
 
 
 def _conditions(policies: Sequence[str]) -> tuple[Condition, ...]:

@@ -31,10 +31,12 @@ class BenchProgress(Protocol):
 
 
 def in_words(standing: Standing) -> str:
-    """Return passed tasks per policy, tokens, and the time that is left."""
+    """Return passed tasks per policy, tokens, what is at work and how fast, and the time that is left."""
     passed = ", ".join(f"{name} {count}" for name, count in standing.passed)
     left = "?" if standing.seconds_left is None else str(timedelta(seconds=round(standing.seconds_left)))
-    return f"passed of {standing.graded}: {passed}; {standing.tokens} tokens; {left} left"
+    speed = "" if standing.tokens_per_s is None else f" at {standing.tokens_per_s:.0f} tokens/s"
+    work = f"{standing.at_work} at work{speed}; " if standing.at_work else ""
+    return f"passed of {standing.graded}: {passed}; {standing.tokens} tokens; {work}{left} left"
 
 
 class Bar:

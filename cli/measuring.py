@@ -43,9 +43,19 @@ class Measuring:
     shard: Annotated[str, typer.Option("--shard", metavar="i/n", help="Every n-th task, beginning with the i-th.")] = (
         "1/1"
     )
-    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Search processes, each with a model of its own.")] = 1
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs",
+            min=1,
+            help="Tasks searched at once on one model, which decodes for all of them in one batch; else 4 (the "
+            "embedded model: 2; batch_width 1, or a server: 1). Each has N times budget_seconds. With --engine ray: "
+            "workers, each with a model of its own; else 1.",
+        ),
+    ] = None
     engine: Annotated[
-        EngineChoice, typer.Option("--engine", help="local: processes here; ray: workers of a Ray cluster.")
+        EngineChoice,
+        typer.Option("--engine", help="local: one model here; ray: workers of a Ray cluster."),
     ] = EngineChoice("local")
     ray_address: Annotated[
         str,
@@ -106,6 +116,10 @@ def bench(
 
     The search never sees a hidden test; grading runs in another process. Stopped at any moment, even by kill -9, the
     same command goes on where it stopped; with other settings it refuses and names the difference.
+
+    Several tasks are searched at once on one model (--jobs). Tokens are what should end a search: the table says how
+    many were ended by seconds instead, whose results depend on the machine. With batch_width 1 every result is the same
+    whatever --jobs is.
 
     atlas bench lcb --release v5 --data ~/lcb --policy adaptive --k 3 --sample 100
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from benchmark.energy import estimated
 from benchmark.lens import fit
-from benchmark.measurement import Power
+from benchmark.measurement import Measurement, Power
 from benchmark.measures import Graded
 from benchmark.provenance import commit, cores
 from benchmark.report.choosing import choosing
@@ -154,7 +154,7 @@ def facts_of(one: Measured) -> list[tuple[str, str]]:
         settings = _BETWEEN.join(f"{name} {value}" for name, value in asdict(made.settings).items() if value != "")
         known += [
             ("settings", settings),
-            ("machine", f"{made.cores} cores, {made.jobs} search processes, sandbox {made.sandbox}"),
+            ("machine", f"{made.cores} cores, {_searchers(made)}, sandbox {made.sandbox}"),
             ("ended", made.ended),
         ]
     else:
@@ -164,6 +164,12 @@ def facts_of(one: Measured) -> list[tuple[str, str]]:
         )
         known.append(("sandbox", sandbox))
     return known
+
+
+def _searchers(made: Measurement) -> str:
+    if made.searches > 1:
+        return f"{made.searches} searches at once on one engine"
+    return f"{made.jobs} search processes"
 
 
 def _made(measured: Sequence[Measured], traces: int) -> list[tuple[str, str]]:

@@ -58,7 +58,7 @@ def _shard(one: Measured) -> _Shard | None:
         return None
     number, parts = shard_of(plan[SHARD])
     rest = sorted((name, value) for name, value in plan.items() if name not in _OF_A_SHARD)
-    run = name_of(rest, parts, made.selection.digests, made.cores, made.jobs)
+    run = name_of(rest, parts, made.selection.digests, made.cores, made.jobs, made.searches)
     return _Shard(number=number, parts=parts, run=run, one=one, made=made) if parts > 1 else None
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from benchmark.grader import Verdict
 from benchmark.measures import Graded
-from benchmark.pool import Spent
 from benchmark.runs import Run
+from benchmark.spent import Spent
 from benchmark.task import Sheet
 from nodes.judging import expected_key
 from nodes.problem_text import read_problem

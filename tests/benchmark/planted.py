@@ -10,8 +10,9 @@ from benchmark.grader import Grading, grade_all
 from benchmark.planted import a_task as a_task
 from benchmark.planted import open_box, open_model, write_tasks
 from benchmark.planted import reply as reply
-from benchmark.runner import Search, run_all
+from benchmark.runner import Search
 from benchmark.sampling import Choice
+from benchmark.search_process import run_all
 from nodes.settings import Settings
 
 SETTINGS = Settings(k=3, max_rounds=3, max_programs=9, sandbox_workers=1)

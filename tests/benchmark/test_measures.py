@@ -9,8 +9,8 @@ import pytest
 from benchmark.grader import Verdict
 from benchmark.markdown import percent, points, write_tables
 from benchmark.measures import Graded, difference, row, self_test_precision, single_shot, unbiased
-from benchmark.pool import Spent
 from benchmark.runs import Run
+from benchmark.spent import Spent
 from benchmark.statistics import Estimate
 from benchmark.task import Sheet
 from nodes.judging import expected_key

@@ -9,8 +9,11 @@ from dataclasses import asdict, replace
 import pytest
 
 from benchmark.database import Database
-from benchmark.pool import SCHEMA, Meter, NotInPoolError, RecordedModel, RecordedSandbox, name_of
+from benchmark.pool import SCHEMA, name_of
+from benchmark.recorded_model import NotInPoolError, RecordedModel
+from benchmark.recorded_sandbox import RecordedSandbox
 from benchmark.records import to_json
+from benchmark.spent import Meter
 from inference.base import Completion, Message, Request, Thinking
 from inference.scripted import ScriptedModel
 from sandbox.base import Execution, Limits, Program

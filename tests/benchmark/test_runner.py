@@ -15,8 +15,9 @@ import pytest
 
 from benchmark.conditions import CONDITIONS, ConditionError
 from benchmark.markdown import write_tables
-from benchmark.runner import Workbench, run_all
+from benchmark.runner import Workbench
 from benchmark.runs import RunBook
+from benchmark.search_process import run_all
 from benchmark.table import collect
 from inference.base import ModelError
 from inference.scripted import ScriptedModel

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
 from benchmark import planted
 from benchmark.measurement import Power
-from benchmark.pool import Spent
 from benchmark.runner import Workbench
 from benchmark.runs import Run
 from benchmark.spending import (
@@ -25,6 +25,7 @@ from benchmark.spending import (
     per_solved,
     told_and_metered,
 )
+from benchmark.spent import Spent
 from inference.base import Completion
 from inference.scripted import ScriptedModel
 from nodes.state import Cost, SolveState
@@ -88,6 +89,15 @@ def test_energy_is_a_process_share_of_the_power():
     assert money(a_run(), power, 2, Price(per_kwh=0.36)) == pytest.approx(345.0 / 3.6e6 * 0.36)
     assert meter_ratio({"a": [a_run()] * 6, "b": [a_run()] * 5}, power, 2) == pytest.approx(11 * 3.4 * 50 / 2000)
     assert meter_ratio({"a": [a_run()]}, Power(watts=20, source="an estimate"), 1) is None
+
+
+def test_what_others_had_meanwhile_is_neither_the_runs_own_time_nor_its_energy():
+    shared = replace(a_run(waited_s=0.3), seconds=3.4 - 0.3 + 3.5)
+    assert shared.own_wall_s == pytest.approx(3.1)
+    assert shared.harness_s == pytest.approx(0.1)
+    assert sum(box.seconds for box in by_box(shared).values()) == pytest.approx(shared.seconds)
+    power = Power(watts=100.0, source="metered", seconds=20.0, joules=310.0)
+    assert meter_ratio({"a": [shared]}, power, 1) == pytest.approx(1.0)
 
 
 def test_a_solved_task_pays_for_the_unsolved_ones():

@@ -8,7 +8,7 @@ import pytest
 
 from benchmark import planted
 from benchmark.database import Database
-from benchmark.pool import NotInPoolError
+from benchmark.recorded_model import NotInPoolError
 from benchmark.replay import replayed
 from benchmark.report.stored import ReportError, load_measured
 from benchmark.runs import FILE_SCHEMA

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import pytest
 
 from benchmark import table
 from benchmark.records import to_json
-from benchmark.table import main, measure
+from benchmark.table import ended_by_the_clock, main, measure
 from benchmark.task import TaskSource
+from tests.benchmark.plain_runs import a_run
 from tests.benchmark.planted import a_search, a_task, write_tasks
 
 
@@ -27,9 +29,25 @@ def test_one_call_goes_from_tasks_to_a_report_with_its_circumstances(tmp_path):
     source = write_tasks(tmp_path / "tasks.jsonl", [a_task(1)])
     search = a_search(tmp_path, ("baseline", "phase1"))
     first, again = measure(search, source, 1), measure(search, source, 1)
-    for fact in ("tasks: 1 of", "model: planted (scripted:", "search v1", "k 3", "sandbox: bubblewrap", "1 processes"):
+    for fact in (
+        "tasks: 1 of",
+        "model: planted (scripted:",
+        "search v1",
+        "k 3",
+        "sandbox: bubblewrap",
+        "one search at a time",
+        "searches ended by budget_seconds: 0 of 2\n",
+    ):
         assert fact in first
     assert tables(first) == tables(again)
+
+
+def test_searches_that_the_clock_ended_are_counted_and_what_that_means_is_said():
+    one = a_run(["good"])
+    late = replace(one, run=replace(one.run, state=replace(one.run.state, stop="seconds")))
+    said = ended_by_the_clock({"a": [one, late], "b": [one]})
+    assert said.startswith("searches ended by budget_seconds: 1 of 3; their results depend on the machine")
+    assert ended_by_the_clock({"a": [one]}) == "searches ended by budget_seconds: 0 of 1"
 
 
 def tables(report):

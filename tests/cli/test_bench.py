@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -91,6 +92,12 @@ def test_what_is_meant_for_ray_is_refused_elsewhere_in_one_line(given):
 
 def test_progress_says_what_is_done_passed_spent_and_left():
     assert in_words(STANDING) == "passed of 2: baseline 1, adaptive 2; 1234 tokens; 0:02:05 left"
+
+
+def test_progress_says_how_many_tasks_are_at_work_and_how_fast_the_model_writes():
+    busy = replace(STANDING, at_work=4, tokens_per_s=41.6)
+    assert in_words(busy).endswith("1234 tokens; 4 at work at 42 tokens/s; 0:02:05 left")
+    assert "; 4 at work; " in in_words(replace(busy, tokens_per_s=None))
 
 
 def test_lines_come_at_the_start_now_and_then_and_at_the_end():
