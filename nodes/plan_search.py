@@ -72,12 +72,13 @@ def interleave(deep: Sequence[Leaf], shallow: Sequence[Leaf]) -> list[Leaf]:
 def _observe(state: SolveState, runtime: Runtime[Context], known: Leaf) -> tuple[tuple[str, ...], tuple[Cost, ...]]:
     """Ask once for observations that are not known yet."""
     texts, cost = ask(
-        runtime, BOX, [_observation_request(state, runtime.context, known)], planning_allowance(state, runtime.context)
+        runtime, BOX, [observation_request(state, runtime.context, known)], planning_allowance(state, runtime.context)
     )
     return _observations(texts[0], known, runtime.context.settings.observations), (cost,)
 
 
-def _observation_request(state: SolveState, context: Context, known: Leaf) -> Request:
+def observation_request(state: SolveState, context: Context, known: Leaf) -> Request:
+    """Return the request of observations beside those that are known."""
     count = context.settings.observations
     messages = render(
         context.model.profile, "observe", statement=state.problem.statement, known=list(known), count=count
@@ -101,7 +102,7 @@ def _second_layer(
     parents = [leaf for leaf in first if leaf][:CHILDREN] if settings.observation_layers > 1 else []
     if not parents:
         return first, ()
-    asked = [_observation_request(state, context, leaf) for leaf in parents]
+    asked = [observation_request(state, context, leaf) for leaf in parents]
     replies, cost = ask(runtime, BOX, asked, planning_allowance(state, context))
     deep = [
         (*parent, *derived)

@@ -37,7 +37,7 @@ def self_test_synthesis(state: SolveState, runtime: Runtime[Context]) -> Update:
     """Ask for tests and, where the input is bounded, for oracles, in one batch."""
     context = runtime.context
     count = context.test_generations
-    asked = [_tests_request(state, context, i) for i in range(count)]
+    asked = [tests_request(state, context, i) for i in range(count)]
     if bounds_its_input(state.problem) and not state.oracles:
         asked += [_oracle_request(state, context, i) for i in range(ORACLES[context.model.profile])]
     replies, cost = ask(runtime, BOX, asked, allowance(state, context))
@@ -51,7 +51,8 @@ def bounds_its_input(problem: Problem) -> bool:
     return bool(_BOUND.search(problem.statement))
 
 
-def _tests_request(state: SolveState, context: Context, i: int) -> Request:
+def tests_request(state: SolveState, context: Context, i: int) -> Request:
+    """Return the request of the i-th text with tests."""
     problem = state.problem
     messages = render(
         context.model.profile,
