@@ -62,7 +62,7 @@ def arrangement(machine: Machine, width: Width) -> Arrangement:
     if width.texts == 1:
         return Arrangement(layout=layout, repack=width.repack is not False, curve=None)
     measured = partial(_curve, machine, width.texts)
-    repack = _repacks(machine, width, partial(measured, layout))
+    repack = _repacks(machine, width, partial(measured, layout, brief=True))
     curve = measured(layout, repack)
     if width.streams is None and not layout.unified:
         shared = layout_for(machine.header, machine.context, machine.segment, replace(width, streams=False))
@@ -89,13 +89,13 @@ def seconds_of(curve: CostCurve, texts: int) -> float:
     return prompts + texts * _TEXT * each
 
 
-def _curve(machine: Machine, texts: int, layout: Layout, repack: bool) -> CostCurve:
+def _curve(machine: Machine, texts: int, layout: Layout, repack: bool, *, brief: bool = False) -> CostCurve:
     build = build_key(layout, machine.context, machine.gpu_layers, machine.threads, repack=repack)
 
     def open_() -> closing[LlamaContext]:
         return closing(opened(machine, layout, repack=repack))
 
-    return cached_curve((machine.header.fingerprint[:24], build), open_, texts, machine.context)
+    return cached_curve((machine.header.fingerprint[:24], build), open_, texts, machine.context, brief=brief)
 
 
 def opened(machine: Machine, layout: Layout, *, repack: bool) -> LlamaContext:

@@ -121,7 +121,7 @@ def blocks(context: int) -> int:
     return min(context, _LONGEST) // _BLOCK
 
 
-def measure(backend: Backend, most: int, context: int) -> CostCurve:
+def measure(backend: Backend, most: int, context: int, *, brief: bool = False) -> CostCurve:
     """Time steps of 1, 2, 4 ... rows over short sequences and over longer ones, for a second or more each.
 
     The cache must be empty and is empty afterwards.
@@ -130,17 +130,20 @@ def measure(backend: Backend, most: int, context: int) -> CostCurve:
         backend: what decodes.
         most: texts that are decoded together at most.
         context: tokens that the model can hold, however many cells there are.
+        brief: over short sequences only.
     """
     shape = backend.shape
     sequences, longest = min(most, shape.sequences), min(context, shape.context)
-    widths = [rows for rows in MEASURED if rows <= min(shape.outputs, shape.rows, sequences * _MOST_DRAFTED)]
     length = _BLOCK // 2 if shape.can_fork else _UNFORKED
     cells = max(1, min(length, longest // 2, shape.cells // sequences // 2))
-    short = _timed(backend, sequences, widths, cells, longest)
     read_seconds = _read_seconds(backend, cells)
     slow = read_seconds > _SLOW_SECONDS
+    # Wider steps than of one token for each text hold drafts, which a slow model has little use for.
+    rows = sequences * (2 if slow else _MOST_DRAFTED)
+    widths = [width for width in MEASURED if width <= min(shape.outputs, shape.rows, rows)]
+    short = _timed(backend, sequences, widths, cells, longest)
     more = (blocks(min(longest, shape.cells, _LONGEST_SLOW if slow else _LONGEST)) - 1) * _BLOCK
-    if more <= 0 or not shape.can_fork or read_seconds > _MOST_READ_SECONDS:
+    if brief or more <= 0 or not shape.can_fork or read_seconds > _MOST_READ_SECONDS:
         return CostCurve(rows=tuple(short), seconds=tuple(short.values()), read=read_seconds / cells)
     long = _timed(backend, sequences, list(short), cells + more, longest)
     # For each row, as a reading's error is a share of it: a line through the steps would be bent by the widest one.
@@ -229,7 +232,12 @@ def _step(backend: Backend, batch: Batch, positions: list[int], each: int) -> fl
 
 
 def cached_curve(
-    key: Sequence[str], open_: Callable[[], AbstractContextManager[Backend]], most: int, context: int
+    key: Sequence[str],
+    open_: Callable[[], AbstractContextManager[Backend]],
+    most: int,
+    context: int,
+    *,
+    brief: bool = False,
 ) -> CostCurve:
     """Return the curve of a model on this machine: from the user's cache directory, or measured and put there.
 
@@ -238,8 +246,9 @@ def cached_curve(
         open_: gives the back end, only where nothing is kept.
         most: texts that are decoded together at most.
         context: tokens that the model can hold.
+        brief: over short sequences only.
     """
-    path = _kept_file(key)
+    path = _kept_file([*key, "brief"] if brief else key)
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
         step_and_row = stored["per_cell"]
@@ -251,7 +260,7 @@ def cached_curve(
         )
     except (OSError, ValueError, LookupError, TypeError):
         with open_() as backend:
-            curve = measure(backend, most, context)
+            curve = measure(backend, most, context, brief=brief)
     _keep(path, asdict(curve))
     return curve
 

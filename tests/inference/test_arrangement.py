@@ -42,8 +42,8 @@ def test_faster_kernels_are_taken_and_measured_once(tiny, tmp_path, monkeypatch,
     monkeypatch.setattr(module, "_LEAST_WEIGHTS", 0)
     asked = []
 
-    def curve(key, open_, most, context):
-        asked.append(key)
+    def curve(key, open_, most, context, *, brief=False):
+        asked.append((*key, brief))
         with open_() as context_:
             assert context_.shape.cells
         return FEW if (len(asked) == 1) == faster else CostCurve(rows=(1,), seconds=(9.0,), read=9.0)
@@ -51,7 +51,7 @@ def test_faster_kernels_are_taken_and_measured_once(tiny, tmp_path, monkeypatch,
     monkeypatch.setattr(module, "cached_curve", curve)
     found = arrangement(machine(tiny), Width(streams=False))
     assert found.repack is repack
-    assert len(set(asked)) == 2
+    assert [brief for *_, brief in asked] == [True, True, False], "the one that is taken is measured whole"
 
 
 def test_small_file_and_single_texts_are_not_measured_twice(tiny, tmp_path, monkeypatch):
