@@ -5,7 +5,7 @@ This module needs nothing of LangGraph, so that a front end can name the events 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nodes.state import Answer, Origin
 
@@ -38,6 +38,8 @@ class ModelAnswered:
     prompt_tokens: int
     seconds: float
     """Wall time of the call, waiting included; calls of one box overlap."""
+    ended: dict[str, int] = field(default_factory=dict)
+    """Texts by why they ended (`inference.base.Stop`): `complete`, `loop`, `length` and so on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -103,6 +103,7 @@ class RunTrace:
                 "gen_ai.usage.output_tokens": event.tokens,
                 "atlas.box": event.box,
                 "atlas.texts": event.texts,
+                "gen_ai.response.finish_reasons": sorted(event.ended),
             }
         )
         span.end()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from dataclasses import dataclass, replace
@@ -116,7 +117,8 @@ def ask(
         seconds=sum(one.seconds for one in done),
     )
     told = {"box": box, "texts": cost.calls, "tokens": cost.spent, "prompt_tokens": cost.prompt_tokens}
-    runtime.stream_writer({"kind": "answered", **told, "seconds": time.monotonic() - began})
+    ended = dict(Counter(one.stop for one in done))
+    runtime.stream_writer({"kind": "answered", **told, "seconds": time.monotonic() - began, "ended": ended})
     return tuple(next(answers) if one is not None else None for one in fitted), cost
 
 
