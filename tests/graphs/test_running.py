@@ -88,7 +88,7 @@ def test_cancelling_ends_soon_with_what_was_found(open_with, kind):
             wait_until(lambda: solver._cancelled.is_set())
         return Talk()(request)
 
-    solver = open_with(dawdle)
+    solver = open_with(dawdle, policy="full")
     found: list[Finished] = []
     thread = threading.Thread(
         target=lambda: found.extend(e for e in solver.stream(FUNCTION) if isinstance(e, Finished))
@@ -158,7 +158,7 @@ def test_failing_branch_does_not_lose_its_siblings(open_with):
 
     events = []
     with pytest.raises(ModelError):
-        keep(open_with(fail_once).stream(FUNCTION), events)
+        keep(open_with(fail_once, policy="full").stream(FUNCTION), events)
     assert isinstance(events[-1], Finished)
     assert "sorted" in events[-1].answer.code
 
