@@ -37,6 +37,7 @@ class BoxedSandbox:
         *,
         workers: int,
         notice: str = "",
+        exact: bool = False,
         terms: Terms = Terms(),
         on_close: Callable[[], None] = lambda: None,
     ) -> None:
@@ -47,11 +48,13 @@ class BoxedSandbox:
             make: returns a new box for a language, whose runner has said hello.
             workers: programs that may run at the same time, and idle boxes to keep.
             notice: one line for people.
+            exact: whether the kernel bounds the memory of a whole box and counts its processor time.
             terms: what the back end asks of every program, and how it makes boxes.
             on_close: called once all boxes are dead.
         """
         self.name = name
         self.notice = notice
+        self.exact = exact
         self.workers = workers
         self.walls: tuple[Wall, ...] = ()
         """What the self-test proved in a real box; empty when there was none."""

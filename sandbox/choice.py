@@ -37,7 +37,7 @@ def open_sandbox(choice: SandboxChoice = "auto", *, workers: int = 2, runtime: s
     except SandboxUnavailableError as error:
         docker_failed = str(error)
     try:
-        return _tested(open_bubblewrap(workers, f"sandbox: bubblewrap, since Docker failed: {docker_failed}"))
+        return _tested(open_bubblewrap(workers, f", since Docker failed: {docker_failed}"))
     except SandboxUnavailableError as error:
         raise SandboxUnavailableError(f"no sandbox: Docker: {docker_failed}; bubblewrap: {error}") from error
 

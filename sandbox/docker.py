@@ -27,7 +27,7 @@ from sandbox import container, image, seccomp
 from sandbox.base import Limits, SandboxUnavailableError
 from sandbox.boxed import BoxedSandbox
 from sandbox.connection import connect, unavailable, wait_for_engine
-from sandbox.inside import MB
+from sandbox.inside import MB, box_memory
 from sandbox.languages import PYTHON, Language
 from sandbox.preflight import engine_faults, engine_notes
 from sandbox.protocol import BoxDiedError, ask
@@ -156,7 +156,7 @@ class Engine:
         Raises:
             SandboxUnavailableError: the engine refused.
         """
-        total = container.box_memory(language, memory_bytes)
+        total = box_memory(memory_bytes, builds=bool(language.compile))
         with self.talking() as client:
             client.api.update_container(box_id, mem_limit=total, memswap_limit=total)
 

@@ -14,6 +14,7 @@ from sandbox.base import Limits, Program
 from sandbox.inside import BUILD, MB
 from sandbox.languages import CALL_FUNCTION, PYTHON, Language, language_named
 from sandbox.literals import parse_arguments
+from sandbox.processes import STARVED_FACTOR
 
 _MAX_INPUT = 48 * MB
 # Address space beyond the memory limit: the interpreter, its libraries, and thread stacks that are never filled.
@@ -86,6 +87,7 @@ def _request(kind: str, language: Language, limits: Limits, terms: Terms) -> dic
         "environment": dict(language.environment),
         "cpu_s": limits.cpu_s,
         "wall_s": 3 * limits.cpu_s + 1,
+        "patience": STARVED_FACTOR,
         "memory_bytes": memory_bytes,
         "output_bytes": limits.output_bytes,
         "nice": terms.nice,

@@ -1,0 +1,247 @@
+"""Control groups for boxes that are no containers: the kernel bounds the memory of a whole box, and keeps its accounts.
+
+A group is made for each box, beneath the group of this process (version 1 of the kernel's interface) or at the root of
+the hierarchy (version 2), where this user may do so: root may, unless it sits in a container. Nothing is left to chance:
+a group is made, given a limit and read once before any is relied on.
+
+Limits: version 2 beneath a group that systemd has delegated is used only where that group holds no process itself.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from sandbox.inside import MB
+from sandbox.sweeping import started_at
+
+_PREFIX = "atlas-box-"
+_METER = {
+    1: {
+        "cpu": ("cpu", "cpuacct.usage"),
+        "memory": ("memory", "memory.usage_in_bytes"),
+        "stat": ("memory", "memory.stat"),
+        "events": ("memory", "memory.oom_control"),
+    },
+    2: {
+        "cpu": ("cpu", "cpu.stat"),
+        "memory": ("memory", "memory.current"),
+        "stat": ("memory", "memory.stat"),
+        "events": ("memory", "memory.events"),
+    },
+}
+_LIMITS = {
+    1: ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes"),
+    2: ("memory.max", "memory.swap.max"),
+}
+_REMOVE_S = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """Where groups of boxes can be made."""
+
+    version: int
+    memory: Path
+    cpu: Path
+    """The same folder in version 2."""
+
+    def folders(self) -> dict[str, Path]:
+        """Return the folders by what they account for, each once."""
+        return {"memory": self.memory} | ({"cpu": self.cpu} if self.cpu != self.memory else {})
+
+
+class Group:
+    """The group of one box, and what the box's runner reads its accounts from."""
+
+    def __init__(self, home: Home, name: str, memory_bytes: int) -> None:
+        """Make it.
+
+        Raises:
+            OSError: the kernel refused.
+        """
+        self._version = home.version
+        self._folders = {kind: folder / name for kind, folder in home.folders().items()}
+        try:
+            for folder in self._folders.values():
+                folder.mkdir()
+            self.limit(memory_bytes)
+        except BaseException:
+            self.remove()
+            raise
+
+    def _folder(self, kind: str) -> Path:
+        return self._folders.get(kind, self._folders["memory"])
+
+    def doors(self) -> list[int]:
+        """Return new descriptors; a process that writes `0` into them has entered."""
+        return [os.open(folder / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC) for folder in self._folders.values()]
+
+    def accounts(self) -> dict[str, int]:
+        """Return new descriptors of the files that tell what the group has used."""
+        named = {name: self._folder(kind) / file for name, (kind, file) in _METER[self._version].items()}
+        return {name: os.open(path, os.O_RDONLY | os.O_CLOEXEC) for name, path in named.items()}
+
+    def limit(self, memory_bytes: int) -> None:
+        """Let the whole group hold so many bytes, and swap nothing out.
+
+        Raises:
+            OSError: the kernel refused.
+        """
+        memory, swap = (self._folder("memory") / name for name in _LIMITS[self._version])
+        swapped = 0 if self._version == 2 else memory_bytes
+        # The sum of version 1 may never be below the memory: it is raised first, or lowered last.
+        order = [(swap, swapped), (memory, memory_bytes)]
+        if self._version == 2 or not swap.exists() or int(swap.read_text(encoding="ascii")) >= memory_bytes:
+            order.reverse()
+        for path, value in order:
+            if path == memory or path.exists():
+                path.write_text(str(value), encoding="ascii")
+
+    def kills(self) -> int:
+        """Return how often the kernel killed in it for lack of memory."""
+        kind, name = _METER[self._version]["events"]
+        text = (self._folder(kind) / name).read_text(encoding="ascii")
+        return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("oom_kill "))
+
+    def remove(self) -> bool:
+        """Remove it; return whether it has gone: not as long as a process is in it."""
+        gone = True
+        for folder in self._folders.values():
+            try:
+                folder.rmdir()
+            except FileNotFoundError:
+                continue
+            except OSError:
+                gone = False
+        return gone
+
+
+class Groups:
+    """All groups of one sandbox; those whose processes take their time to end are removed later."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._numbers = count()
+        self._lock = threading.Lock()
+        self._leaving: list[Group] = []
+
+    @property
+    def version(self) -> int:
+        """Version of the kernel's interface."""
+        return self._home.version
+
+    def make(self, memory_bytes: int) -> Group:
+        """Return a new group.
+
+        Raises:
+            OSError: the kernel refused.
+        """
+        self._bury()
+        return Group(self._home, f"{_owned()}{next(self._numbers)}-{os.urandom(4).hex()}", memory_bytes)
+
+    def leave(self, group: Group) -> None:
+        """Remove a group, now or later."""
+        if not group.remove():
+            with self._lock:
+                self._leaving.append(group)
+
+    def close(self) -> None:
+        """Remove what is left."""
+        give_up = time.monotonic() + _REMOVE_S
+        while self._bury() and time.monotonic() < give_up:
+            time.sleep(_REMOVE_S / 100)
+
+    def _bury(self) -> bool:
+        with self._lock:
+            self._leaving = [group for group in self._leaving if not group.remove()]
+            return bool(self._leaving)
+
+
+def find_home() -> Home | None:
+    """Return where groups can be made, or None where that cannot be."""
+    for home in _homes():
+        _sweep(home)
+        with suppress(OSError, ValueError):
+            groups = Groups(home)
+            group = groups.make(64 * MB)
+            try:
+                descriptors = [*group.doors(), *group.accounts().values()]
+            finally:
+                groups.leave(group)
+            for fd in descriptors:
+                os.close(fd)
+            groups.close()
+            return home
+    return None
+
+
+def _homes() -> list[Home]:
+    try:
+        mounts, own = _mounts(), _own_groups()
+    except OSError:
+        return []
+    homes = []
+    if "memory" in mounts and "cpuacct" in mounts:
+        memory, cpu = (_beneath(mounts[kind], own.get(kind, "/")) for kind in ("memory", "cpuacct"))
+        homes.append(Home(version=1, memory=memory, cpu=cpu))
+    if "" in mounts:
+        unified = _beneath(mounts[""], own.get("", "/"))
+        homes += [Home(version=2, memory=path, cpu=path) for path in (unified, mounts[""]) if _delegates(path)]
+    return homes
+
+
+def _mounts() -> dict[str, Path]:
+    """Return where each controller of version 1 is mounted, and version 2 under an empty name."""
+    found: dict[str, Path] = {}
+    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
+        before, _, after = line.partition(" - ")
+        kind, _, options = after.split(" ", 2)
+        names = {"cgroup": options.split(","), "cgroup2": [""]}.get(kind, [])
+        for name in names:
+            found.setdefault(name, Path(before.split()[4]))
+    return found
+
+
+def _own_groups() -> dict[str, str]:
+    lines = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
+    parts = [line.split(":", 2) for line in lines]
+    return {name: path for _, names, path in parts for name in names.split(",")}
+
+
+def _beneath(mount: Path, own: str) -> Path:
+    path = mount / own.lstrip("/")
+    return path if path.is_dir() else mount
+
+
+def _delegates(folder: Path) -> bool:
+    """Return whether groups beneath a folder of version 2 have limits on memory, once that was asked for."""
+    control = folder / "cgroup.subtree_control"
+    try:
+        if "memory" not in control.read_text(encoding="ascii").split():
+            control.write_text("+memory", encoding="ascii")
+        return "memory" in control.read_text(encoding="ascii").split()
+    except OSError:
+        return False
+
+
+def _owned() -> str:
+    """Return how the names of this process's groups begin."""
+    space = os.readlink("/proc/self/ns/pid").strip("pid:[]")  # noqa: PTH115
+    return f"{_PREFIX}{space}-{os.getpid()}-{started_at(os.getpid())}-"
+
+
+def _sweep(home: Home) -> None:
+    """Remove the groups of runs that are dead; a group of the living is never empty for long, and never removed."""
+    space = os.readlink("/proc/self/ns/pid").strip("pid:[]")  # noqa: PTH115
+    for folder in home.folders().values():
+        for group in folder.glob(f"{_PREFIX}{space}-*"):
+            pid, started = group.name.removeprefix(f"{_PREFIX}{space}-").split("-")[:2]
+            if pid.isdigit() and started_at(int(pid)) != started:
+                with suppress(OSError):
+                    group.rmdir()
