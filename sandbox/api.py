@@ -76,7 +76,7 @@ class SyncSandbox:
         """Yield the result of each test as soon as it is there, in order.
 
         Raises:
-            ValueError: no such language, or one without function mode.
+            ValueError: see sandbox/base.py; the message names the argument, and nothing has been started.
             SandboxUnavailableError: the sandbox failed; says nothing about the program.
         """
         with closing(self._boxes.stream(program, [case.input for case in tests], limits)) as executions:

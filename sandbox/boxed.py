@@ -18,7 +18,7 @@ from sandbox.base import Execution, Limits, Program
 from sandbox.languages import PYTHON, Language
 from sandbox.pool import Pool
 from sandbox.protocol import Box, CancelledError
-from sandbox.questions import Questions, Terms, parse_question, questions, standard_input
+from sandbox.questions import Questions, Terms, check_inputs, parse_question, questions, standard_input
 from sandbox.selftest import Wall
 from sandbox.turns import Turns, folder_of_user
 from sandbox.visit import Parser, Visit
@@ -37,7 +37,7 @@ class BoxedSandbox:
         *,
         workers: int,
         notice: str = "",
-        exact: bool = False,
+        exact: Callable[[], bool] = lambda: False,
         terms: Terms = Terms(),
         on_close: Callable[[], None] = lambda: None,
     ) -> None:
@@ -48,13 +48,13 @@ class BoxedSandbox:
             make: returns a new box for a language, whose runner has said hello.
             workers: programs that may run at the same time, and idle boxes to keep.
             notice: one line for people.
-            exact: whether the kernel bounds the memory of a whole box and counts its processor time.
+            exact: tells whether the kernel bounds the memory of a whole box and counts its processor time.
             terms: what the back end asks of every program, and how it makes boxes.
             on_close: called once all boxes are dead.
         """
         self.name = name
         self.notice = notice
-        self.exact = exact
+        self._exact = exact
         self.workers = workers
         self.walls: tuple[Wall, ...] = ()
         """What the self-test proved in a real box; empty when there was none."""
@@ -67,6 +67,11 @@ class BoxedSandbox:
         self._turns = Turns(folder_of_user())
         self._running: set[Visit] = set()
         self._on_close = on_close
+
+    @property
+    def exact(self) -> bool:
+        """Whether the kernel bounds the memory of a whole box and counts its processor time; else they are watched."""
+        return self._exact()
 
     def __enter__(self) -> Self:
         return self
@@ -102,10 +107,11 @@ class BoxedSandbox:
         """Yield each execution as soon as it has ended; closing the iterator kills the box.
 
         Raises:
-            ValueError: no such language, or one without function mode.
+            ValueError: see `Sandbox.run`.
             SandboxUnavailableError: see `Sandbox.run`.
         """
         asked = questions(program, limits, self._terms)
+        check_inputs(inputs)
         visit = Visit(self._pool(asked.language), self.name, asked, cancelled or (lambda: False))
         if visit.cancelled():
             return
@@ -166,11 +172,13 @@ class BoxedSandbox:
             return Execution(status="runtime_error", error=f"the input cannot be used: {error}")
         with self._turns.together(visit.cancelled):
             execution = visit.test(stdin)
-        if execution.status != "timeout" or execution.waited_s < _LOADED * execution.wall_s or visit.has_been_alone:
+        loaded = visit.is_patient and execution.waited_s >= _LOADED * execution.wall_s
+        if execution.status != "timeout" or not loaded or visit.has_been_alone:
             return execution
         visit.has_been_alone = True
         with self._turns.alone(visit.cancelled):
-            return visit.test(stdin)
+            # It holds everybody up, and gets no more than its own limit.
+            return visit.test(stdin, patience=1)
 
     @contextmanager
     def _slot(self, cancelled: Callable[[], bool]) -> Iterator[None]:

@@ -166,7 +166,7 @@ def open_bubblewrap(workers: int, why: str = "", *, grouped: bool = True) -> Box
         bubblewrap.make,
         workers=workers,
         notice=f"sandbox: bubblewrap ({bubblewrap.notes}){why}",
-        exact=bubblewrap.exact,
+        exact=lambda: bubblewrap.exact,
         terms=Terms(rlimits={"NPROC": _NPROC}),
         on_close=bubblewrap.close,
     )

@@ -29,20 +29,25 @@ def open_sandbox(choice: SandboxChoice = "auto", *, workers: int = 2, runtime: s
     if choice == UNSAFE:
         return open_unsafe(workers)
     if choice == "docker" or (runtime and choice == "auto"):
-        return _tested(open_docker(workers, runtime=runtime))
+        return tested(open_docker(workers, runtime=runtime))
     if choice == "bubblewrap":
-        return _tested(open_bubblewrap(workers))
+        return tested(open_bubblewrap(workers))
     try:
-        return _tested(open_docker(workers, runtime=runtime))
+        return tested(open_docker(workers, runtime=runtime))
     except SandboxUnavailableError as error:
         docker_failed = str(error)
     try:
-        return _tested(open_bubblewrap(workers, f", since Docker failed: {docker_failed}"))
+        return tested(open_bubblewrap(workers, f", since Docker failed: {docker_failed}"))
     except SandboxUnavailableError as error:
         raise SandboxUnavailableError(f"no sandbox: Docker: {docker_failed}; bubblewrap: {error}") from error
 
 
-def _tested(sandbox: BoxedSandbox) -> BoxedSandbox:
+def tested(sandbox: BoxedSandbox) -> BoxedSandbox:
+    """Return a sandbox whose walls were proved in a real box.
+
+    Raises:
+        SandboxUnavailableError: one does not stand; the sandbox is closed.
+    """
     try:
         sandbox.walls = self_test(sandbox)
         sandbox.parse_first()

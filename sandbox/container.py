@@ -51,8 +51,7 @@ def host_flags(language: Language, *, profile: str, memory_bytes: int, runtime: 
     flags: dict[str, Any] = {
         "network_mode": "none",
         "read_only": True,
-        "tmpfs": {"/box": tmpfs(WORK_BYTES), "/tmp": tmpfs(TMP_BYTES)} | built,
-        "shm_size": SHM_BYTES,
+        "tmpfs": {"/box": tmpfs(WORK_BYTES), "/tmp": tmpfs(TMP_BYTES), "/dev/shm": tmpfs(SHM_BYTES)} | built,
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges:true", f"seccomp={profile}"],
         "pids_limit": PIDS,

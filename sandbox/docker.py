@@ -63,6 +63,8 @@ class Engine:
         self._local = threading.local()
         self._clients: list[docker.DockerClient] = []
         self._alive: dict[str, float] = {}
+        self.exact = False
+        """Whether a box has said that it finds the kernel's account of itself."""
         self._unanswered: set[str] = set()
         """Boxes that the engine was asked to make and did not answer: they may come late."""
         with self.talking() as client:
@@ -111,7 +113,7 @@ class Engine:
                 self._images[language.name] = image.find(client, language)
             box = self._started(client.api, language)
         try:
-            ask(box, {"kind": "hello"}, wait_s=_HELLO_S)
+            self.exact = bool(ask(box, {"kind": "hello"}, wait_s=_HELLO_S)[0].get("exact"))
         except BoxDiedError as error:
             box.close()
             raise SandboxUnavailableError(f"the container's runner did not start: {error}; run `make image`") from error
@@ -298,6 +300,7 @@ def open_docker(workers: int, *, memory_mb: int = Limits().memory_mb, runtime: s
         engine.make,
         workers=workers,
         notice=notice,
+        exact=lambda: engine.exact,
         terms=Terms(nice=_NICE, makers=min(_MAKERS, workers)),
         on_close=engine.close,
     )
