@@ -70,7 +70,8 @@ class Sandbox(Protocol):
 
     @property
     def name(self) -> str:
-        """Back end: `docker`, `bubblewrap` or `unsafe-no-isolation`; every report names it."""
+        """Back end: `docker`, `bubblewrap`, `bubblewrap+watched` where no control group bounds a box, or
+        `unsafe-no-isolation`; every report names it."""
 
     @property
     def notice(self) -> str:

@@ -41,6 +41,7 @@ from sandbox.nested_box import NestedBox
 from sandbox.protocol import BoxDiedError, ask
 from sandbox.python import system_python
 from sandbox.questions import Terms
+from sandbox.seccomp import Watching
 
 _NPROC = 48
 _HELLO_S = 20.0
@@ -118,7 +119,7 @@ class Bubblewrap:
         with self._lock:
             if language.name not in self._nests:
                 # What a parent does with its children's end is the business of these runtimes.
-                watched = "" if self.exact else "strictly" if language.address_space else "loosely"
+                watched: Watching = "" if self.exact else "strictly" if language.address_space else "loosely"
                 steps = self._filters[watched]
                 self._nests[language.name] = Nest(partial(self._command, language, shelf), steps, self._groups)
             return self._nests[language.name]
@@ -162,7 +163,7 @@ def open_bubblewrap(workers: int, why: str = "", *, grouped: bool = True) -> Box
     """
     bubblewrap = Bubblewrap(grouped=grouped)
     return BoxedSandbox(
-        "bubblewrap",
+        "bubblewrap" if bubblewrap.exact else "bubblewrap+watched",
         bubblewrap.make,
         workers=workers,
         notice=f"sandbox: bubblewrap ({bubblewrap.notes}){why}",

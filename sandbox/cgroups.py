@@ -166,7 +166,7 @@ class Groups:
 def find_home() -> Home | None:
     """Return where groups can be made, or None where that cannot be."""
     for home in _homes():
-        _sweep(home)
+        sweep_groups(home)
         with suppress(OSError, ValueError):
             groups = Groups(home)
             group = groups.make(64 * MB)
@@ -236,7 +236,7 @@ def _owned() -> str:
     return f"{_PREFIX}{space}-{os.getpid()}-{started_at(os.getpid())}-"
 
 
-def _sweep(home: Home) -> None:
+def sweep_groups(home: Home) -> None:
     """Remove the groups of runs that are dead; a group of the living is never empty for long, and never removed."""
     space = os.readlink("/proc/self/ns/pid").strip("pid:[]")  # noqa: PTH115
     for folder in home.folders().values():

@@ -30,6 +30,9 @@ _MASKED = ["/sys/firmware", "/proc/kcore", "/proc/sysrq-trigger", "/proc/sys", "
 _MASKED += [f"/proc/{name}" for name in (*HIDDEN_FILES, *HIDDEN_FOLDERS)]
 """What tells of the host; /proc/net tells nothing there, as no socket but a local one can be made."""
 
+_READ_ONLY = ["/proc"]
+"""So that no program changes its `oom_score_adj`: the kernel ends it before the host's own processes."""
+
 
 def tmpfs(size: int, *, executable: bool = False) -> str:
     """Return the mount options of one tmpfs of a box."""
@@ -65,14 +68,14 @@ def host_flags(language: Language, *, profile: str, memory_bytes: int, runtime: 
         "ipc_mode": "private",
         "log_config": LogConfig(type="none"),
         "auto_remove": True,
-        "oom_score_adj": 500,
+        "oom_score_adj": 1000,
     }
     return flags | ({"runtime": runtime} if runtime else {})
 
 
 def beyond_the_sdk(host_config: dict[str, Any]) -> dict[str, Any]:
     """Return the host configuration with what the SDK has no keyword for."""
-    return host_config | {"CgroupnsMode": "private", "MaskedPaths": _MASKED}
+    return host_config | {"CgroupnsMode": "private", "MaskedPaths": _MASKED, "ReadonlyPaths": _READ_ONLY}
 
 
 def container_flags(language: Language, labels: dict[str, str]) -> dict[str, Any]:

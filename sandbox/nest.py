@@ -8,7 +8,6 @@ from __future__ import annotations
 import array
 import json
 import os
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -19,8 +18,8 @@ from typing import IO, Any
 
 from sandbox.base import SandboxUnavailableError
 from sandbox.cgroups import Group, Groups
-from sandbox.inside import USER_ID
 from sandbox.nested_box import NestedBox
+from sandbox.process_box import as_unprivileged_user
 
 _ANSWER_S = 20.0
 _FIX = "install it with `apt-get install bubblewrap` (0.8 or newer), or start a Docker engine"
@@ -106,16 +105,17 @@ class Nest:
         packet = json.dumps(request | {"join": len(doors), "meter": list(accounts)}).encode("ascii")
         fds = [*doors, stdin, stdout, *accounts.values()]
         with self._lock:
-            for attempt in range(2):
-                door = self._alive()
-                try:
-                    return _asked(door, packet, fds)
-                except OSError as error:
-                    words = self.complaint() or str(error)
-                    self._end()
-                    if attempt:
-                        raise SandboxUnavailableError(f"bubblewrap cannot make a box ({words}): {_FIX}") from error
-        raise AssertionError("unreachable")
+            try:
+                return _asked(self._alive(), packet, fds)
+            except OSError:
+                # It may have been killed just now; if it is out of order, it says so again.
+                self._end()
+            try:
+                return _asked(self._alive(), packet, fds)
+            except OSError as error:
+                words = self.complaint() or str(error)
+                self._end()
+                raise SandboxUnavailableError(f"bubblewrap cannot make a box ({words}): {_FIX}") from error
 
     def _alive(self) -> socket.socket:
         if self._process and self._process.poll() is not None:
@@ -132,8 +132,8 @@ class Nest:
         try:
             os.write(steps_fd, self._steps)
             os.lseek(steps_fd, 0, os.SEEK_SET)
-            command = _as_unprivileged_user(self._command(theirs.fileno(), steps_fd, shown))
-            self._process = subprocess.Popen(
+            command, user = as_unprivileged_user(self._command(theirs.fileno(), steps_fd, shown))
+            self._process = subprocess.Popen(  # type: ignore[call-overload]
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -141,6 +141,7 @@ class Nest:
                 cwd="/",
                 env={"PATH": "/usr/bin:/bin"},
                 pass_fds=(theirs.fileno(), steps_fd, *shown),
+                **user,
             )
         finally:
             theirs.close()
@@ -179,12 +180,3 @@ def _asked(door: socket.socket, packet: bytes, fds: list[int]) -> int:
         raise ConnectionError("the maker of boxes could not make one")
     return process[0]
 
-
-def _as_unprivileged_user(command: list[str]) -> list[str]:
-    """Return a command that gives up what root may do: limits on the number of processes do not bind root."""
-    if os.geteuid() != 0:
-        return command
-    setpriv = shutil.which("setpriv", path="/usr/bin:/bin")
-    if not setpriv:
-        raise SandboxUnavailableError("root needs setpriv to start bubblewrap: `apt-get install util-linux`")
-    return [setpriv, f"--reuid={USER_ID}", f"--regid={USER_ID}", "--clear-groups", "--", *command]

@@ -117,6 +117,7 @@ class Runner:
         self._files: dict[str, bytes] = {}
         self._group = group
         self._standby: Standby | None = None
+        self._forget_times()
         os.chdir(wiped[0])
 
     @property
@@ -133,10 +134,13 @@ class Runner:
             if os.fstat(directory).st_uid == os.getuid():
                 os.fchmod(directory, 0o700)
         clean = all([wipe(directory) for directory in self._wiped])
-        for directory in self._wiped:
-            # When the last test wrote here is none of the next one's business.
-            os.utime(directory, (0, 0))
+        self._forget_times()
         return clean
+
+    def _forget_times(self) -> None:
+        """When something was last written here is none of the next test's business."""
+        for directory in self._wiped:
+            os.utime(directory, (0, 0))
 
     def _meter(self, pid: int) -> Meter:
         return Grouped(self._group) if self._group else Watched(pid, self._wiped)
