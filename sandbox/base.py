@@ -70,8 +70,10 @@ class Sandbox(Protocol):
 
     @property
     def name(self) -> str:
-        """Back end: `docker`, `bubblewrap`, `bubblewrap+watched` where no control group bounds a box, or
-        `unsafe-no-isolation`; every report names it."""
+        """Back end, as every report names it.
+
+        `docker`, `bubblewrap`, `bubblewrap+watched` where no control group bounds a box, or `unsafe-no-isolation`.
+        """
 
     @property
     def notice(self) -> str:

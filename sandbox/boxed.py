@@ -37,7 +37,6 @@ class BoxedSandbox:
         *,
         workers: int,
         notice: str = "",
-        exact: Callable[[], bool] = lambda: False,
         terms: Terms = Terms(),
         on_close: Callable[[], None] = lambda: None,
     ) -> None:
@@ -48,13 +47,11 @@ class BoxedSandbox:
             make: returns a new box for a language, whose runner has said hello.
             workers: programs that may run at the same time, and idle boxes to keep.
             notice: one line for people.
-            exact: tells whether the kernel bounds the memory of a whole box and counts its processor time.
             terms: what the back end asks of every program, and how it makes boxes.
             on_close: called once all boxes are dead.
         """
         self.name = name
         self.notice = notice
-        self._exact = exact
         self.workers = workers
         self.walls: tuple[Wall, ...] = ()
         """What the self-test proved in a real box; empty when there was none."""
@@ -71,7 +68,7 @@ class BoxedSandbox:
     @property
     def exact(self) -> bool:
         """Whether the kernel bounds the memory of a whole box and counts its processor time; else they are watched."""
-        return self._exact()
+        return self._terms.exact()
 
     def __enter__(self) -> Self:
         return self

@@ -167,8 +167,7 @@ def open_bubblewrap(workers: int, why: str = "", *, grouped: bool = True) -> Box
         bubblewrap.make,
         workers=workers,
         notice=f"sandbox: bubblewrap ({bubblewrap.notes}){why}",
-        exact=lambda: bubblewrap.exact,
-        terms=Terms(rlimits={"NPROC": _NPROC}),
+        terms=Terms(rlimits={"NPROC": _NPROC}, exact=lambda: bubblewrap.exact),
         on_close=bubblewrap.close,
     )
 
@@ -185,7 +184,7 @@ def _request(language: Language) -> dict[str, object]:
 
 
 def _own_files(shown: list[int]) -> list[str]:
-    """Return the arguments that write the runner's files into the maker's own memory, where no folder is left behind."""
+    """Return the arguments that write the runner's files into the maker's own memory: no folder is left behind."""
     arguments = []
     places = {name: f"/opt/sandbox/sandbox/{name}" for name in INSIDE_FILES} | {"maker.py": "/opt/maker/maker.py"}
     for name, place in places.items():

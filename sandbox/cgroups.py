@@ -1,8 +1,8 @@
 """Control groups for boxes that are no containers: the kernel bounds the memory of a whole box, and keeps its accounts.
 
 A group is made for each box, beneath the group of this process (version 1 of the kernel's interface) or at the root of
-the hierarchy (version 2), where this user may do so: root may, unless it sits in a container. Nothing is left to chance:
-a group is made, given a limit and read once before any is relied on.
+the hierarchy (version 2), where this user may do so: root may, unless it sits in a container. A group is made, given a
+limit and read once before any is relied on.
 
 Limits: version 2 beneath a group that systemd has delegated is used only where that group holds no process itself.
 """

@@ -300,7 +300,6 @@ def open_docker(workers: int, *, memory_mb: int = Limits().memory_mb, runtime: s
         engine.make,
         workers=workers,
         notice=notice,
-        exact=lambda: engine.exact,
-        terms=Terms(nice=_NICE, makers=min(_MAKERS, workers)),
+        terms=Terms(nice=_NICE, makers=min(_MAKERS, workers), exact=lambda: engine.exact),
         on_close=engine.close,
     )

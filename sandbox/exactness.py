@@ -7,8 +7,8 @@ _ALWAYS = (
     "watched, every 20 ms: wall time",
 )
 _EXACT = (
-    "exact, by a control group: memory of the whole box with its files, shared pages and socket buffers; CPU seconds of "
-    "all processes, dead ones too",
+    "exact, by a control group: memory of the whole box with its files, shared pages and socket buffers; CPU seconds "
+    "of all processes, dead ones too",
 )
 _WATCHED = (
     "exact: address space and CPU seconds of each process; shared memory without a file is refused",

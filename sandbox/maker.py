@@ -10,14 +10,14 @@ Limits: standard library only. The boxes of one maker have one user outside; not
 """
 
 # Every start pays for what is imported here.
-# ruff: noqa: PTH104, PTH123, PTH208, PTH110
+# ruff: noqa: PTH110
 
 from __future__ import annotations
 
 import os
 import sys
 from _signal import SIG_DFL, SIG_IGN, SIGCHLD, signal  # type: ignore[import-not-found]
-from _socket import CMSG_SPACE, SCM_RIGHTS, SOL_SOCKET, socket  # type: ignore[import-not-found]
+from _socket import CMSG_SPACE, SCM_RIGHTS, SOL_SOCKET, socket
 from ctypes import CDLL, c_char_p, c_ulong, c_ushort, c_void_p, cast, create_string_buffer, get_errno
 
 from sandbox import runner
@@ -174,7 +174,7 @@ def main(arguments: list[str]) -> None:
         if os.fork() == 0:
             try:
                 _make(door, from_json(message.decode("ascii")), fds, steps)
-            except BaseException as error:
+            except Exception as error:  # noqa: BLE001 - it is handed on, and this process ends
                 os.write(2, f"{type(error).__name__}: {error}\n".encode())
                 door.send(b"")
             os._exit(0)

@@ -10,11 +10,10 @@ import json
 import os
 import socket
 import subprocess
-import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from typing import IO, Any
+from typing import Any
 
 from sandbox.base import SandboxUnavailableError
 from sandbox.cgroups import Group, Groups
@@ -25,10 +24,13 @@ _ANSWER_S = 20.0
 _FIX = "install it with `apt-get install bubblewrap` (0.8 or newer), or start a Docker engine"
 
 
+Command = Callable[[int, int, list[int]], list[str]]
+
+
 class Nest:
     """One maker, started when the first box is asked for."""
 
-    def __init__(self, command: Callable[[int, int, list[int]], list[str]], steps: bytes, groups: Groups | None) -> None:
+    def __init__(self, command: Command, steps: bytes, groups: Groups | None) -> None:
         """Note how to start it.
 
         Args:
@@ -43,7 +45,7 @@ class Nest:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._door: socket.socket | None = None
-        self._said: IO[bytes] | None = None
+        self._said = -1
 
     def make(self, request: dict[str, Any], room: Callable[[int], int], memory_bytes: int) -> NestedBox:
         """Return a new box, whose runner has not said hello yet.
@@ -69,9 +71,9 @@ class Nest:
 
     def complaint(self) -> str:
         """Return what was said on standard error, in one line."""
-        if self._said is None:
+        if self._said < 0:
             return ""
-        return " ".join(os.pread(self._said.fileno(), 4096, 0).decode("utf-8", "replace").split())
+        return " ".join(os.pread(self._said, 4096, 0).decode("utf-8", "replace").split())
 
     def close(self) -> None:
         """End the maker and every box; safe to call twice."""
@@ -128,7 +130,7 @@ class Nest:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         steps_fd = os.memfd_create("filter")
         shown: list[int] = []
-        self._said = tempfile.TemporaryFile()
+        self._said = os.memfd_create("said")
         try:
             os.write(steps_fd, self._steps)
             os.lseek(steps_fd, 0, os.SEEK_SET)
@@ -167,9 +169,9 @@ class Nest:
             self._process.kill()
             self._process.wait()
             self._process = None
-        if self._said:
-            self._said.close()
-            self._said = None
+        if self._said >= 0:
+            os.close(self._said)
+            self._said = -1
 
 
 def _asked(door: socket.socket, packet: bytes, fds: list[int]) -> int:
@@ -179,4 +181,3 @@ def _asked(door: socket.socket, packet: bytes, fds: list[int]) -> int:
     if word != b"made" or len(process) != 1:
         raise ConnectionError("the maker of boxes could not make one")
     return process[0]
-

@@ -1,4 +1,4 @@
-"""A box that a maker in bubblewrap has forked: a process of which this one has a descriptor, spoken to over two pipes."""
+"""A box that a maker in bubblewrap has forked: a process, of which this one has a descriptor, and two pipes."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +39,8 @@ class Terms:
     """Priority below the runner's; only for boxes in whose cgroup it counts among themselves alone."""
     makers: int = 1
     """Boxes of one language that are made at the same time."""
+    exact: Callable[[], bool] = lambda: False
+    """Tells whether the kernel bounds the memory of a whole box and counts its processor time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,7 +56,8 @@ MEMORY = [
     Attack(
         name="a-child-whose-first-thread-has-ended",
         source=TRY + "def hoard():\n  time.sleep(0.1)\n  x = []\n  while True: x.append(b'x' * (1 << 20))\n"
-        "for _ in range(3):\n  if os.fork() == 0:\n    threading.Thread(target=hoard).start()\n    libc.syscall(60, 0)\n"
+        "for _ in range(3):\n  if os.fork() == 0:\n    threading.Thread(target=hoard).start()\n"
+        "    libc.syscall(60, 0)\n"
         "time.sleep(9)",
         status="memory",
     ),
@@ -76,7 +77,8 @@ MEMORY = [
     ),
     Attack(
         name="files-and-memory-together",
-        source=TRY + "def fill(path, mb):\n  with open(path, 'wb', 0) as f:\n    for _ in range(mb): f.write(bytes(1 << 20))\n"
+        source=TRY + "def fill(path, mb):\n  with open(path, 'wb', 0) as f:\n"
+        "    for _ in range(mb): f.write(bytes(1 << 20))\n"
         "fill('/box/a', 60); fill('/tmp/a', 15); fill('/dev/shm/a', 15)\n"
         "x = [b'x' * (1 << 20) for _ in range(200)]\ntime.sleep(9)",
         status="memory",
@@ -113,7 +115,8 @@ MEMORY = [
     ),
     Attack(
         name="a-child-that-dies-later-than-the-host",
-        source=TRY + "me = '/proc/self/oom_score_adj'\nif os.fork() == 0:\n  attempt(lambda: open(me, 'w', 1).write('0\\n'))\n"
+        source=TRY + "me = '/proc/self/oom_score_adj'\nif os.fork() == 0:\n"
+        "  attempt(lambda: open(me, 'w', 1).write('0\\n'))\n"
         "  print(int(open(me).read()) >= 500, flush=True)\n  os._exit(0)\nos.wait()",
         output="True",
     ),
@@ -148,7 +151,8 @@ TIME = [
     ),
     Attack(
         name="orphans-that-spin",
-        source=SPIN + "import os\nwhile True:\n  if os.fork() == 0:\n    if os.fork() == 0: spin(0.1)\n    os._exit(0)\n"
+        source=SPIN + "import os\nwhile True:\n  if os.fork() == 0:\n    if os.fork() == 0: spin(0.1)\n"
+        "    os._exit(0)\n"
         "  os.wait()",
         status="timeout",
         cpu_s=0.5,
@@ -229,7 +233,8 @@ PLACES = [
     Attack(
         name=f"execute-from{folder.replace('/', '-')}",
         source=TRY + f"path = {folder!r} + '/program'\n"
-        "open(path, 'wb').write(open('/usr/bin/env' if os.path.exists('/usr/bin/env') else sys.executable, 'rb').read())\n"
+        "open(path, 'wb').write(open('/usr/bin/env' if os.path.exists('/usr/bin/env') else sys.executable, "
+        "'rb').read())\n"
         "os.chmod(path, 0o755)\nprint(attempt(os.execv, path, [path]))",
         output="EACCES",
     )
@@ -246,7 +251,8 @@ PLACES = [
 FACTS = [
     Attack(
         name=f"the-hosts-{name.replace('/', '-')}",
-        source=TRY + f"path = '/proc/{name}'\ntry: text = open(path).read().strip()\nexcept OSError: text = ''\nprint(text)",
+        source=TRY + f"path = '/proc/{name}'\ntry: text = open(path).read().strip()\nexcept OSError: text = ''\n"
+        f"print(text)",
     )
     for name in ("sys/kernel/random/boot_id", "loadavg", "uptime", "stat", "vmstat", "cmdline", "diskstats",
                  "interrupts", "partitions", "sys/kernel/ns_last_pid")

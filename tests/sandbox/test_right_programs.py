@@ -9,6 +9,9 @@ from sandbox.compare import verdict_of
 from tests.sandbox.right_programs import PROGRAMS
 
 BIG = 7**9000
+LONG = "8" * 4400
+VALUES = "[1, 2.5, None, True, 'a', (1,), {1}, {'k': b'v'}]"
+
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_right_program_passes(sandbox, name):
@@ -25,9 +28,9 @@ FUNCTIONS = {
     "separators-in-one-line": ("def f(a, b): return len(a), b", '"x\u2028y", [1]', "(3, [1])"),
     "long-integers-as-argument": ("def f(n): return n + 1", "9" * 5000, "1" + "0" * 5000),
     "long-integers-below-zero": ("def f(n): return n - 1", "-" + "9" * 5000, "-1" + "0" * 5000),
-    "long-integers-in-a-list": ("def f(n): return [n, {n: (n,)}]", "8" * 4400, f"[{'8' * 4400}, {{{'8' * 4400}: ({'8' * 4400},)}}]"),
+    "long-integers-in-a-list": ("def f(n): return [n, {n: (n,)}]", LONG, f"[{LONG}, {{{LONG}: ({LONG},)}}]"),
     "long-integers-made": ("def f(n): return 7 ** n", "9000", "exact"),
-    "values-of-all-kinds": ("def f(x): return x", "[1, 2.5, None, True, 'a', (1,), {1}, {'k': b'v'}]", "[1, 2.5, None, True, 'a', (1,), {1}, {'k': b'v'}]"),
+    "values-of-all-kinds": ("def f(x): return x", VALUES, VALUES),
     "a-method": ("class Solution:\n  def f(self, n): return n * 2", "21", "42"),
     "half-of-a-character": ("def f(s): return s", '"\\ud800"', '"\\ud800"'),
 }  # fmt: skip
@@ -97,5 +100,3 @@ def test_waiting_for_oneself_is_no_busy_machine(sandbox):
     (execution,) = sandbox.run(Program(source=source, mode="stdio"), [""], Limits(cpu_s=0.5))
     assert execution.status == "timeout"
     assert execution.waited_s <= max(0.0, execution.wall_s - execution.cpu_s) + 0.1, execution
-
-
