@@ -60,7 +60,7 @@ AFTER += [
     ("files-without-number", "import os\nos.chdir('/tmp')\nfor n in range(9999): open(str(n), 'w').close()"),
     ("open-and-unlinked", "import os\nf = open('x', 'wb'); os.unlink('x'); f.write(b'x' * (30 << 20)); f.flush()"),
     ("error-flood", "import os\nwhile True: os.write(2, b'x' * 65536)"),
-    ("shared-files", "import mmap\nf = open('/dev/shm/m', 'w+b'); f.truncate(9 << 20)\nmmap.mmap(f.fileno(), 0)[:9] = b'x' * 9"),
+    ("shared-files", "import mmap\nf = open('/dev/shm/m', 'w+b'); f.truncate(9)\nmmap.mmap(f.fileno(), 0)[0] = 7"),
     ("times", "import os\nfor d in ('/box', '/tmp', '/dev/shm'): os.utime(d, (99, 99))"),
     ("a-full-pipe", "import os, fcntl\nfcntl.fcntl(2, 1031, 1 << 20); os.write(2, b'x' * (1 << 20)); os.abort()"),
     ("links-that-turn", "import os\nos.symlink('.', 'a'); os.symlink('b', 'b'); os.symlink('/proc/self/fd', 'c')"),
