@@ -1,15 +1,17 @@
 """Control groups for boxes that are no containers: the kernel bounds the memory of a whole box, and keeps its accounts.
 
-A group is made for each box, beneath the group of this process (version 1 of the kernel's interface) or at the root of
-the hierarchy (version 2), where this user may do so: root may, unless it sits in a container. A group is made, given a
-limit and read once before any is relied on.
+A group is made for each box, beneath the group of this process (version 1 of the kernel's interface) or beneath the
+nearest of its ancestors that hands memory on (version 2), where this user may do so. Root may, unless it sits in a
+container; a user may in what systemd manages for him, as `systemd-run --user --scope` does. A group is made, given a
+limit, entered and read once before any is relied on.
 
-Limits: version 2 beneath a group that systemd has delegated is used only where that group holds no process itself.
+Limits: none is asked of systemd; a login over SSH is no place where a user may make groups.
 """
 
 from __future__ import annotations
 
 import os
+import subprocess
 import threading
 import time
 from contextlib import suppress
@@ -78,9 +80,13 @@ class Group:
     def _folder(self, kind: str) -> Path:
         return self._folders.get(kind, self._folders["memory"])
 
+    def paths(self) -> list[str]:
+        """Return the files into which a process writes `0` that wants to enter."""
+        return [str(folder / "cgroup.procs") for folder in self._folders.values()]
+
     def doors(self) -> list[int]:
-        """Return new descriptors; a process that writes `0` into them has entered."""
-        return [os.open(folder / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC) for folder in self._folders.values()]
+        """Return new descriptors of these files, with this process's right to write."""
+        return [os.open(path, os.O_WRONLY | os.O_CLOEXEC) for path in self.paths()]
 
     def accounts(self) -> dict[str, int]:
         """Return new descriptors of the files that tell what the group has used."""
@@ -167,18 +173,32 @@ def find_home() -> Home | None:
     """Return where groups can be made, or None where that cannot be."""
     for home in _homes():
         sweep_groups(home)
-        with suppress(OSError, ValueError):
-            groups = Groups(home)
-            group = groups.make(64 * MB)
-            try:
-                descriptors = [*group.doors(), *group.accounts().values()]
-            finally:
-                groups.leave(group)
-            for fd in descriptors:
-                os.close(fd)
-            groups.close()
+        if _works(home):
             return home
     return None
+
+
+def _works(home: Home) -> bool:
+    """Make a group, let a process enter it, read its accounts."""
+    groups = Groups(home)
+    try:
+        group = groups.make(64 * MB)
+        try:
+            for fd in group.accounts().values():
+                os.close(fd)
+            enter = 'for door; do echo 0 >"$door" || exit 1; done'
+            return (
+                subprocess.run(
+                    ["/bin/sh", "-c", enter, "sh", *group.paths()], check=False, stderr=subprocess.DEVNULL
+                ).returncode
+                == 0
+            )
+        finally:
+            groups.leave(group)
+    except OSError:
+        return False
+    finally:
+        groups.close()
 
 
 def _homes() -> list[Home]:
@@ -192,7 +212,8 @@ def _homes() -> list[Home]:
         homes.append(Home(version=1, memory=memory, cpu=cpu))
     if "" in mounts:
         unified = _beneath(mounts[""], own.get("", "/"))
-        homes += [Home(version=2, memory=path, cpu=path) for path in (unified, mounts[""]) if _delegates(path)]
+        above = [path for path in (unified, *unified.parents) if path.is_relative_to(mounts[""])]
+        homes += [Home(version=2, memory=path, cpu=path) for path in above if _delegates(path)]
     return homes
 
 
