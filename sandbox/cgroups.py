@@ -253,13 +253,13 @@ def _delegates(folder: Path) -> bool:
 
 def _owned() -> str:
     """Return how the names of this process's groups begin."""
-    space = os.readlink("/proc/self/ns/pid").strip("pid:[]")  # noqa: PTH115
+    space = str(Path("/proc/self/ns/pid").readlink()).strip("pid:[]")
     return f"{_PREFIX}{space}-{os.getpid()}-{started_at(os.getpid())}-"
 
 
 def sweep_groups(home: Home) -> None:
     """Remove the groups of runs that are dead; a group of the living is never empty for long, and never removed."""
-    space = os.readlink("/proc/self/ns/pid").strip("pid:[]")  # noqa: PTH115
+    space = str(Path("/proc/self/ns/pid").readlink()).strip("pid:[]")
     for folder in home.folders().values():
         for group in folder.glob(f"{_PREFIX}{space}-*"):
             pid, started = group.name.removeprefix(f"{_PREFIX}{space}-").split("-")[:2]

@@ -41,7 +41,7 @@ def test_a_limit_can_be_raised_and_lowered(home):
     finally:
         groups.leave(group)
         groups.close()
-    assert not group.remove() or not os.path.exists(group.paths()[0])
+    assert not Path(group.paths()[0]).exists()
 
 
 def test_who_has_entered_is_counted_and_bounded(home):
@@ -60,7 +60,7 @@ def test_who_has_entered_is_counted_and_bounded(home):
         try:
             meter = Grouped(files)
             assert meter.kills() == 1
-            assert meter.memory() == 0
+            assert abs(meter.memory()) < MB
             # Nobody is in it, and this process's own time is taken off.
             assert -1 < meter.cpu_s() <= 0.01
         finally:
@@ -73,7 +73,7 @@ def test_who_has_entered_is_counted_and_bounded(home):
 
 def test_groups_of_the_dead_are_swept_and_those_of_the_living_are_not(tmp_path):
     home = Home(version=1, memory=tmp_path / "memory", cpu=tmp_path / "cpu")
-    space = os.readlink("/proc/self/ns/pid").strip("pid:[]")
+    space = str(Path("/proc/self/ns/pid").readlink()).strip("pid:[]")
     for folder in (home.memory, home.cpu):
         for name in (f"{space}-{os.getpid()}-1-0-a", f"{space}-{2**22 + 1}-1-0-b", "4-1-1-0-c"):
             (folder / f"atlas-box-{name}").mkdir(parents=True)
@@ -82,7 +82,7 @@ def test_groups_of_the_dead_are_swept_and_those_of_the_living_are_not(tmp_path):
     sweep_groups(home)
     assert sorted(path.name[-1] for path in home.memory.glob("atlas-box-4-*")) == ["c"]
     assert len(list(home.memory.iterdir())) == 2
-    assert all(os.path.isdir(os.path.dirname(path)) for path in living.paths())
+    assert all(Path(path).parent.is_dir() for path in living.paths())
 
 
 V1 = {"cpu": "2500000000\n", "memory": "104857600\n", "events": "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n"}
