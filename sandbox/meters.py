@@ -77,23 +77,19 @@ class Grouped:
     def _text(self, name: str) -> bytes:
         return os.pread(self._files[name], _PAGE, 0)
 
-    def _number(self, name: str, word: bytes) -> int:
-        """Return the number behind a word that begins a line; 0 when there is no such line."""
-        for line in self._text(name).splitlines():
-            if line.startswith(word):
-                return int(line.split()[1])
-        return 0
+    def _sum(self, name: str, words: tuple[bytes, ...]) -> int:
+        """Return the sum of the numbers on the lines that begin with one of the words."""
+        return sum(int(line.split()[1]) for line in self._text(name).splitlines() if line.startswith(words))
 
     def _cpu(self) -> float:
         text = self._text("cpu").split()
-        used = int(text[0]) / 1e9 if len(text) == 1 else self._number("cpu", b"usage_usec ") / 1e6
+        used = int(text[0]) / 1e9 if len(text) == 1 else self._sum("cpu", (b"usage_usec ",)) / 1e6
         # This process belongs to the group, and is none of the program's.
         return used - time.process_time()
 
     def _memory(self) -> int:
         """Return the bytes that the group holds, without what the kernel keeps of files and gives back when asked."""
-        cached = self._number("stat", b"inactive_file ") + self._number("stat", b"active_file ")
-        return int(self._text("memory")) - cached
+        return int(self._text("memory")) - self._sum("stat", (b"inactive_file ", b"active_file "))
 
     def cpu_s(self) -> float:
         """Return the processor seconds of all processes since this meter was made."""
@@ -105,7 +101,7 @@ class Grouped:
 
     def kills(self) -> int:
         """Return how often the kernel has killed for lack of memory, ever."""
-        return self._number("events", b"oom_kill ")
+        return self._sum("events", (b"oom_kill ",))
 
 
 class Watched:
