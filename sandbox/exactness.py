@@ -7,8 +7,9 @@ _ALWAYS = (
     "watched, every 20 ms: wall time",
 )
 _EXACT = (
-    "exact, by a control group: memory of the whole box with its files, shared pages and socket buffers; CPU seconds "
-    "of all processes, dead ones too",
+    "counted by the kernel for the whole box, and ended within 20 ms: memory with files, shared pages and socket "
+    "buffers; CPU seconds of all processes, dead ones too",
+    "exact, by a control group: what the box holds at any moment, the program's memory and 112 MB for files and runner",
 )
 _WATCHED = (
     "exact: address space and CPU seconds of each process; shared memory without a file is refused",

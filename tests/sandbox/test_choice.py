@@ -99,7 +99,7 @@ class Answers:
         pass
 
 
-ENDS = ("timeout", "output_limit", "memory")
+ENDS = ("timeout", "output_limit", "memory", "memory")
 
 
 @pytest.mark.parametrize(
@@ -107,13 +107,30 @@ ENDS = ("timeout", "output_limit", "memory")
     [
         (Execution(status="runtime_error", error="no python"), ENDS, "no python"),
         (Execution(status="completed", output="{}"), ENDS, "CapEff"),
-        (Execution(status="completed", output="{}"), ("timeout", "output_limit", "completed"), "memory without end"),
-        (Execution(status="completed", output="{}"), ("completed", "output_limit", "memory"), "processor time without"),
-        (Execution(status="completed", output="{}"), ("timeout", "completed", "memory"), "output without end"),
+        (
+            Execution(status="completed", output="{}"),
+            ("timeout", "output_limit", "completed", "memory"),
+            "memory without end",
+        ),
+        (
+            Execution(status="completed", output="{}"),
+            ("timeout", "output_limit", "memory", "completed"),
+            "hidden memory",
+        ),
+        (
+            Execution(status="completed", output="{}"),
+            ("completed", "output_limit", "memory", "memory"),
+            "processor time",
+        ),
+        (
+            Execution(status="completed", output="{}"),
+            ("timeout", "completed", "memory", "memory"),
+            "output without end",
+        ),
     ],
 )
 def test_a_failed_self_test_runs_nothing(probe, ends, reason):
-    by_kind = zip(("processor", "output", "memory"), (Execution(status=end) for end in ends), strict=True)
+    by_kind = zip(("processor", "output", "memory", "hidden"), (Execution(status=end) for end in ends), strict=True)
     answers = Answers(walls=probe, **dict(by_kind))
     with pytest.raises(SandboxUnavailableError, match=reason):
         selftest.self_test(answers)
