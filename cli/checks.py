@@ -149,13 +149,15 @@ def _engine_refusal() -> str | None:
 
 def _sandbox(choice: SandboxName, name: str, mend: str, runtime: str = "") -> Check:
     from sandbox.choice import open_sandbox
+    from sandbox.exactness import how_limits_hold
 
     try:
         with open_sandbox(choice, workers=1, runtime=runtime) as sandbox:
             notice, walls = sandbox.notice.removeprefix("sandbox: "), sandbox.walls
+            limits = how_limits_hold(exact=sandbox.exact)
     except SandboxUnavailableError as error:
         return Check(name=name, ok=False, detail=str(error), mend=mend)
-    parts = tuple(f"{wall.name}: {wall.found or 'none'}" for wall in walls)
+    parts = (*(f"limits {line}" for line in limits), *(f"{wall.name}: {wall.found or 'none'}" for wall in walls))
     return Check(name=name, ok=True, detail=f"{notice}; {len(walls)} walls tried in a box, all hold", parts=parts)
 
 

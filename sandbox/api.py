@@ -9,9 +9,24 @@ Results come as tests finish. Leaving the loop for good (`aclose`, `break` under
 task, or `close` of the sync generator) kills the box at once, with every process in it. A sandbox that fails raises;
 only what the program did becomes a verdict. Expected outputs stay in this process.
 
-Not isolated: the kernel is shared, so a kernel exploit leaves the box; time and heat are shared, so a program can
-slow others down and can tell that others run; how long it ran and how much it printed is all that it can tell anybody.
-With bubblewrap no cgroup bounds a box as a whole; `unsafe-no-isolation` isolates nothing at all.
+Text that a program printed is handed over as it came, with every escape sequence in it: it has to be compared. Whoever
+prints it spells them out first, as `repr` does.
+
+Not isolated, in no back end:
+
+- The kernel is shared, so a kernel exploit leaves the box.
+- Time and heat are shared: a program can slow others down and can tell that others run, from how long it takes, from
+  `sysinfo` (load, uptime, free memory) and from /proc/meminfo and /proc/cpuinfo.
+- Between the tests of one program pass the numbers that the kernel counts up for the box: process ids, inode numbers of
+  its tmpfs. A later test can tell how many processes and files an earlier one has made, and no more than that.
+- Between boxes that run at the same time pass what the kernel counts by user: the memory of pipes (no more than 64 MB
+  for all, then pipes get small). In bubblewrap also locks on files under /usr, which all boxes see.
+- /proc/self/mountinfo names the host's disk, with Docker also the folder of the image's layers.
+
+How exact a limit is depends on what the machine has: `exact` and `atlas doctor` tell. Without a control group
+(`bubblewrap+watched`) memory and CPU time of all processes together are looked at every 20 ms, `mmap` of shared memory
+without a file is refused, and so is a handler for SIGCHLD in Python, C, C++ and Rust. `unsafe-no-isolation` isolates
+nothing at all.
 """
 
 from __future__ import annotations
@@ -72,11 +87,16 @@ class SyncSandbox:
         """The back end that was chosen."""
         return self._boxes.name
 
+    @property
+    def exact(self) -> bool:
+        """Whether the kernel bounds the memory of a whole box and counts its CPU time; else they are watched."""
+        return self._boxes.exact
+
     def run(self, program: Program, tests: Sequence[Case], limits: Limits = Limits()) -> Iterator[Result]:
         """Yield the result of each test as soon as it is there, in order.
 
         Raises:
-            ValueError: no such language, or one without function mode.
+            ValueError: see sandbox/base.py; the message names the argument, and nothing has been started.
             SandboxUnavailableError: the sandbox failed; says nothing about the program.
         """
         with closing(self._boxes.stream(program, [case.input for case in tests], limits)) as executions:
@@ -113,6 +133,11 @@ class Sandbox:
     def name(self) -> str:
         """The back end that was chosen."""
         return self._opened().name
+
+    @property
+    def exact(self) -> bool:
+        """Whether the kernel bounds the memory of a whole box and counts its CPU time; else they are watched."""
+        return self._opened().exact
 
     async def run(self, program: Program, tests: Sequence[Case], limits: Limits = Limits()) -> AsyncIterator[Result]:
         """Yield the result of each test as soon as it is there, in order; see `SyncSandbox.run`."""

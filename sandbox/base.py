@@ -39,8 +39,10 @@ class Limits:
     """What one run may use."""
 
     cpu_s: float = 6.0
-    """CPU seconds of one test; wall time is capped at three times this plus one second, not counting time spent
-    waiting for a core of a busy machine."""
+    """CPU seconds of one test, of all its processes together."""
+    wall_s: float | None = None
+    """Wall seconds of one test, a hard bound; None: three times `cpu_s` plus one second, and time spent waiting for a
+    core of a machine that others keep busy is given back."""
     memory_mb: int = 512
     output_bytes: int = 1 << 20
     """Most bytes of standard output, or of the returned value's text."""
@@ -68,7 +70,10 @@ class Sandbox(Protocol):
 
     @property
     def name(self) -> str:
-        """Back end: `docker`, `bubblewrap` or `unsafe-no-isolation`; every report names it."""
+        """Back end, as every report names it.
+
+        `docker`, `bubblewrap`, `bubblewrap+watched` where no control group bounds a box, or `unsafe-no-isolation`.
+        """
 
     @property
     def notice(self) -> str:
@@ -90,12 +95,14 @@ class Sandbox(Protocol):
 
         Args:
             program: what to run.
-            inputs: standard input texts (`stdio`) or argument texts such as `[1, 2], 'x'` (`function`).
+            inputs: standard input texts (`stdio`) or argument texts such as `[1, 2], 'x'` (`function`); of 48 MB each
+                at most, in bytes, and the source of 8 MB.
             limits: per input.
             cancelled: polled while waiting; True kills the box at once and ends with fewer executions than inputs.
 
         Raises:
-            ValueError: no such language, or one without function mode.
+            ValueError: no such language, or one without function mode; a source, an input, a name or a limit that no
+                box takes. The message names it, and nothing has been started.
             SandboxUnavailableError: the box could not be made or died twice for reasons of its own.
         """
 

@@ -18,7 +18,7 @@ from sandbox.base import Execution, Limits, Program
 from sandbox.languages import PYTHON, Language
 from sandbox.pool import Pool
 from sandbox.protocol import Box, CancelledError
-from sandbox.questions import Questions, Terms, parse_question, questions, standard_input
+from sandbox.questions import Questions, Terms, check_inputs, parse_question, questions, standard_input
 from sandbox.selftest import Wall
 from sandbox.turns import Turns, folder_of_user
 from sandbox.visit import Parser, Visit
@@ -65,6 +65,11 @@ class BoxedSandbox:
         self._running: set[Visit] = set()
         self._on_close = on_close
 
+    @property
+    def exact(self) -> bool:
+        """Whether the kernel bounds the memory of a whole box and counts its processor time; else they are watched."""
+        return self._terms.exact()
+
     def __enter__(self) -> Self:
         return self
 
@@ -99,10 +104,11 @@ class BoxedSandbox:
         """Yield each execution as soon as it has ended; closing the iterator kills the box.
 
         Raises:
-            ValueError: no such language, or one without function mode.
+            ValueError: see `Sandbox.run`.
             SandboxUnavailableError: see `Sandbox.run`.
         """
         asked = questions(program, limits, self._terms)
+        check_inputs(inputs)
         visit = Visit(self._pool(asked.language), self.name, asked, cancelled or (lambda: False))
         if visit.cancelled():
             return
@@ -163,11 +169,13 @@ class BoxedSandbox:
             return Execution(status="runtime_error", error=f"the input cannot be used: {error}")
         with self._turns.together(visit.cancelled):
             execution = visit.test(stdin)
-        if execution.status != "timeout" or execution.waited_s < _LOADED * execution.wall_s or visit.has_been_alone:
+        loaded = visit.is_patient and execution.waited_s >= _LOADED * execution.wall_s
+        if execution.status != "timeout" or not loaded or visit.has_been_alone:
             return execution
         visit.has_been_alone = True
         with self._turns.alone(visit.cancelled):
-            return visit.test(stdin)
+            # It holds everybody up, and gets no more than its own limit.
+            return visit.test(stdin, patience=1)
 
     @contextmanager
     def _slot(self, cancelled: Callable[[], bool]) -> Iterator[None]:

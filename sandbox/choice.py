@@ -5,11 +5,15 @@ Running without a sandbox is a choice of its own with a name that says so; nothi
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 from sandbox.base import UNSAFE, SandboxChoice, SandboxUnavailableError
 from sandbox.boxed import BoxedSandbox
 from sandbox.bubblewrap import open_bubblewrap
 from sandbox.docker import open_docker
 from sandbox.selftest import self_test
+from sandbox.sweeping import sweep_folders
 from sandbox.unsafe import open_unsafe
 
 
@@ -26,23 +30,30 @@ def open_sandbox(choice: SandboxChoice = "auto", *, workers: int = 2, runtime: s
     Raises:
         SandboxUnavailableError: no back end may be used; one line names the cause and the next command.
     """
+    # Whatever a run that was killed has left, any start removes.
+    sweep_folders(Path(tempfile.gettempdir()))
     if choice == UNSAFE:
         return open_unsafe(workers)
     if choice == "docker" or (runtime and choice == "auto"):
-        return _tested(open_docker(workers, runtime=runtime))
+        return tested(open_docker(workers, runtime=runtime))
     if choice == "bubblewrap":
-        return _tested(open_bubblewrap(workers))
+        return tested(open_bubblewrap(workers))
     try:
-        return _tested(open_docker(workers, runtime=runtime))
+        return tested(open_docker(workers, runtime=runtime))
     except SandboxUnavailableError as error:
         docker_failed = str(error)
     try:
-        return _tested(open_bubblewrap(workers, f"sandbox: bubblewrap, since Docker failed: {docker_failed}"))
+        return tested(open_bubblewrap(workers, f", since Docker failed: {docker_failed}"))
     except SandboxUnavailableError as error:
         raise SandboxUnavailableError(f"no sandbox: Docker: {docker_failed}; bubblewrap: {error}") from error
 
 
-def _tested(sandbox: BoxedSandbox) -> BoxedSandbox:
+def tested(sandbox: BoxedSandbox) -> BoxedSandbox:
+    """Return a sandbox whose walls were proved in a real box.
+
+    Raises:
+        SandboxUnavailableError: one does not stand; the sandbox is closed.
+    """
     try:
         sandbox.walls = self_test(sandbox)
         sandbox.parse_first()

@@ -9,25 +9,35 @@ from typing import Any
 
 from docker.types import LogConfig, Ulimit
 
-from sandbox.inside import BUILD, BUILD_BYTES, MB, RUNNER_ARGUMENTS, SHM_BYTES, TMP_BYTES, USER_ID, WORK_BYTES
+from sandbox.inside import (
+    BUILD,
+    BUILD_BYTES,
+    HIDDEN_FILES,
+    HIDDEN_FOLDERS,
+    INODES,
+    MB,
+    RUNNER_ARGUMENTS,
+    SHM_BYTES,
+    TMP_BYTES,
+    USER_ID,
+    WORK_BYTES,
+    box_memory,
+)
 from sandbox.languages import Language
 
 PIDS = 64
-_RUNNER_BYTES = 16 * MB
-_MASKED = ["/sys/firmware", "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list"]
-_MASKED += ["/proc/sched_debug", "/proc/scsi", "/proc/kallsyms", "/proc/sys", "/proc/net", "/proc/sysrq-trigger"]
+_MASKED = ["/sys/firmware", "/proc/kcore", "/proc/sysrq-trigger", "/proc/sys", "/proc/net"]
+_MASKED += [f"/proc/{name}" for name in (*HIDDEN_FILES, *HIDDEN_FOLDERS)]
+"""What tells of the host; /proc/net tells nothing there, as no socket but a local one can be made."""
+
+_READ_ONLY = ["/proc"]
+"""So that no program changes its `oom_score_adj`: the kernel ends it before the host's own processes."""
 
 
 def tmpfs(size: int, *, executable: bool = False) -> str:
     """Return the mount options of one tmpfs of a box."""
     use = "exec" if executable else "noexec"
-    return f"rw,nosuid,nodev,{use},size={size},nr_inodes=4096,mode=0700,uid={USER_ID},gid={USER_ID}"
-
-
-def box_memory(language: Language, program_bytes: int) -> int:
-    """Return the memory of a whole box: the program's, plus the files and the runner that are charged to it too."""
-    built = BUILD_BYTES if language.compile else 0
-    return program_bytes + WORK_BYTES + TMP_BYTES + SHM_BYTES + built + _RUNNER_BYTES
+    return f"rw,nosuid,nodev,{use},size={size},nr_inodes={INODES},mode=0700,uid={USER_ID},gid={USER_ID}"
 
 
 def host_flags(language: Language, *, profile: str, memory_bytes: int, runtime: str) -> dict[str, Any]:
@@ -39,13 +49,12 @@ def host_flags(language: Language, *, profile: str, memory_bytes: int, runtime: 
         memory_bytes: what the program may use.
         runtime: an OCI runtime the engine knows, or an empty text for its default.
     """
-    total = box_memory(language, memory_bytes)
+    total = box_memory(memory_bytes, builds=bool(language.compile))
     built = {BUILD: tmpfs(BUILD_BYTES, executable=True)} if language.compile else {}
     flags: dict[str, Any] = {
         "network_mode": "none",
         "read_only": True,
-        "tmpfs": {"/box": tmpfs(WORK_BYTES), "/tmp": tmpfs(TMP_BYTES)} | built,
-        "shm_size": SHM_BYTES,
+        "tmpfs": {"/box": tmpfs(WORK_BYTES), "/tmp": tmpfs(TMP_BYTES), "/dev/shm": tmpfs(SHM_BYTES)} | built,
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges:true", f"seccomp={profile}"],
         "pids_limit": PIDS,
@@ -59,14 +68,14 @@ def host_flags(language: Language, *, profile: str, memory_bytes: int, runtime: 
         "ipc_mode": "private",
         "log_config": LogConfig(type="none"),
         "auto_remove": True,
-        "oom_score_adj": 500,
+        "oom_score_adj": 1000,
     }
     return flags | ({"runtime": runtime} if runtime else {})
 
 
 def beyond_the_sdk(host_config: dict[str, Any]) -> dict[str, Any]:
     """Return the host configuration with what the SDK has no keyword for."""
-    return host_config | {"CgroupnsMode": "private", "MaskedPaths": _MASKED}
+    return host_config | {"CgroupnsMode": "private", "MaskedPaths": _MASKED, "ReadonlyPaths": _READ_ONLY}
 
 
 def container_flags(language: Language, labels: dict[str, str]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from sandbox import container, image, seccomp
 from sandbox.base import Limits, SandboxUnavailableError
 from sandbox.boxed import BoxedSandbox
 from sandbox.connection import connect, unavailable, wait_for_engine
-from sandbox.inside import MB
+from sandbox.inside import MB, box_memory
 from sandbox.languages import PYTHON, Language
 from sandbox.preflight import engine_faults, engine_notes
 from sandbox.protocol import BoxDiedError, ask
@@ -63,6 +63,8 @@ class Engine:
         self._local = threading.local()
         self._clients: list[docker.DockerClient] = []
         self._alive: dict[str, float] = {}
+        self.exact = False
+        """Whether a box has said that it finds the kernel's account of itself."""
         self._unanswered: set[str] = set()
         """Boxes that the engine was asked to make and did not answer: they may come late."""
         with self.talking() as client:
@@ -111,7 +113,7 @@ class Engine:
                 self._images[language.name] = image.find(client, language)
             box = self._started(client.api, language)
         try:
-            ask(box, {"kind": "hello"}, wait_s=_HELLO_S)
+            self.exact = bool(ask(box, {"kind": "hello"}, wait_s=_HELLO_S)[0].get("exact"))
         except BoxDiedError as error:
             box.close()
             raise SandboxUnavailableError(f"the container's runner did not start: {error}; run `make image`") from error
@@ -156,7 +158,7 @@ class Engine:
         Raises:
             SandboxUnavailableError: the engine refused.
         """
-        total = container.box_memory(language, memory_bytes)
+        total = box_memory(memory_bytes, builds=bool(language.compile))
         with self.talking() as client:
             client.api.update_container(box_id, mem_limit=total, memswap_limit=total)
 
@@ -298,6 +300,6 @@ def open_docker(workers: int, *, memory_mb: int = Limits().memory_mb, runtime: s
         engine.make,
         workers=workers,
         notice=notice,
-        terms=Terms(nice=_NICE, makers=min(_MAKERS, workers)),
+        terms=Terms(nice=_NICE, makers=min(_MAKERS, workers), exact=lambda: engine.exact),
         on_close=engine.close,
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-INSIDE_FILES = ("__init__.py", "runner.py", "processes.py", "streams.py", "files.py", "launch.py", "harness.py")
+INSIDE_FILES = (
+    "__init__.py", "runner.py", "processes.py", "meters.py", "streams.py", "files.py", "launch.py", "harness.py",
+)  # fmt: skip
 """The files of this package that are shown to a box, as /opt/sandbox/sandbox/."""
 
 USER_ID = 65532
@@ -24,3 +26,20 @@ TMP_BYTES = 16 * MB
 SHM_BYTES = 16 * MB
 BUILD_BYTES = 128 * MB
 """Sizes of the tmpfs of a box: /box, /tmp, /dev/shm and /build."""
+RUNNER_BYTES = 16 * MB
+INODES = 4096
+"""Most files in each of them."""
+
+HIDDEN_FILES = (
+    "buddyinfo", "cmdline", "config.gz", "diskstats", "interrupts", "kallsyms", "keys", "key-users", "kpagecount",
+    "kpageflags", "kpagecgroup", "latency_stats", "loadavg", "mdstat", "modules", "partitions", "sched_debug",
+    "schedstat", "slabinfo", "softirqs", "stat", "swaps", "timer_list", "uptime", "version_signature", "vmallocinfo",
+    "vmstat", "zoneinfo", "sys/kernel/random/boot_id", "sys/kernel/ns_last_pid",
+)  # fmt: skip
+HIDDEN_FOLDERS = ("acpi", "asound", "bus", "driver", "fs", "irq", "pressure", "scsi", "sysvipc", "tty")
+"""What in /proc tells of the host and of other programs, and no program needs."""
+
+
+def box_memory(program_bytes: int, *, builds: bool) -> int:
+    """Return the memory of a whole box: the program's, plus the files and the runner that are charged to it too."""
+    return program_bytes + WORK_BYTES + TMP_BYTES + SHM_BYTES + (BUILD_BYTES if builds else 0) + RUNNER_BYTES

@@ -37,6 +37,8 @@ _ENVIRONMENT = {
     "LANG": "C.UTF-8",
     "TZ": "UTC",
     "PYTHONHASHSEED": "0",
+    # A right answer may have more than 4,300 digits; time is bounded all the same.
+    "PYTHONINTMAXSTRDIGITS": "0",
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
 }
@@ -97,8 +99,12 @@ def _stand_by(descriptors: list[int]) -> None:
     os.setsid()
     # Makes /proc/self writable again, so that the kernel ends the program before the runner when memory runs out.
     set_dumpable(1)
-    fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
-    os.write(fd, b"1000")
+    try:
+        fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+        os.write(fd, b"1000")
+    except OSError:
+        # Where /proc is read-only, all of the box has that number from its start.
+        pass
     for target, fd in enumerate(descriptors):
         os.dup2(fd, target, inheritable=target != _ORDER_FD)
     os.closerange(RESERVED_FDS, 1024)

@@ -27,6 +27,8 @@ _NAMES: dict[str, Node] = {
     **{sign + name: {"float": "inf"} for sign in ("", "+") for name in ("inf", "Infinity")},
     **{name: {"float": "-inf"} for name in ("-inf", "-Infinity")},
 }
+_READ_AT_ONCE = 4000
+_MOST_DIGITS = 1_000_000
 _CALLS = ("set", "frozenset", "complex", "opaque")
 _CLOSING = {"[": "]", "(": ")", "{": "}"}
 
@@ -56,7 +58,7 @@ def parse_arguments(text: str) -> list[Node]:
     try:
         return list(parse(f"[{body}]"))
     except ValueError:
-        return [parse(line) for line in body.splitlines() if line.strip()]
+        return [parse(line) for line in body.split("\n") if line.strip()]
 
 
 def _json_object(pairs: list[tuple[str, Node]]) -> Node:
@@ -157,7 +159,23 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
 def _number(text: str) -> Node:
     if "x" in text.lower():
         return {"int": text.lower()} if len(text) > 1024 else int(text, 16)
-    return float(text) if any(mark in text for mark in ".eE") else int(text)
+    if any(mark in text for mark in ".eE"):
+        return float(text)
+    digits = text.lstrip("+-").replace("_", "")
+    if len(digits) <= _READ_AT_ONCE:
+        return int(text)
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(f"an integer of {len(digits)} digits, at most {_MOST_DIGITS} are read")
+    return {"int": ("-" if text.startswith("-") else "") + hex(_integer(digits))}
+
+
+def _integer(digits: str) -> int:
+    """Return the number; Python itself reads no more than 4,300 digits, since its own way takes quadratic time."""
+    if len(digits) <= _READ_AT_ONCE:
+        return int(digits)
+    half = len(digits) // 2
+    shift: int = 10**half
+    return _integer(digits[:-half]) * shift + _integer(digits[-half:])
 
 
 def _string(text: str) -> Node:

@@ -24,7 +24,7 @@ class ProcessBox:
     ) -> None:
         """Start the process, as an unprivileged user where this one is root."""
         self._on_close = on_close
-        command, user = _as_unprivileged_user(command)
+        command, user = as_unprivileged_user(command)
         self._process = subprocess.Popen(  # type: ignore[call-overload]
             command,
             stdin=subprocess.PIPE,
@@ -81,7 +81,7 @@ class ProcessBox:
         return False
 
 
-def _as_unprivileged_user(command: list[str]) -> tuple[list[str], dict[str, object]]:
+def as_unprivileged_user(command: list[str]) -> tuple[list[str], dict[str, object]]:
     """Return a command, and arguments of `Popen`, that give up what root may do."""
     if os.geteuid() != 0:
         return command, {}

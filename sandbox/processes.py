@@ -1,116 +1,48 @@
-"""Runs inside the box: see, measure, kill and bury every process of it.
+"""Runs inside the box: watch a test, then kill and bury every process of it.
 
-Limits: standard library only. Outside a PID namespace (in the runner's own tests) only the program itself is watched,
-and its process group killed, so a daemon would survive there; in a box nothing does.
+Limits: standard library only. Outside a PID namespace (in the runner's own tests) only the program's process group is
+killed, so a daemon would survive there; in a box nothing does.
 """
 
-# Every box pays for the import of pathlib or signal.
-# ruff: noqa: PTH110, PTH208
+# Every box pays for the import of signal.
+
+from __future__ import annotations
 
 import os
-import resource
 import time
-from _collections_abc import Iterator
 from _signal import SIGKILL  # type: ignore[import-not-found]
+
+from sandbox.meters import Meter, Watched, waited_for_a_core
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 TICK_S = 0.02
 STARVED_FACTOR = 4
 """A program that waits for a core gets that wall time back, up to so many times its limit."""
 _REAP_S = 5.0
-_INODE_BYTES = 1024
-_PAGE = 4096
-"""No file of the kernel that is read here is longer."""
-
-
-def _processes(program: int) -> Iterator[int]:
-    if os.getpid() != 1:
-        return iter((program,))
-    return (int(name) for name in os.listdir("/proc") if name.isdigit() and name != "1")
-
-
-def _read(path: str) -> str:
-    # A process may go between the listing and the reading, and the read itself then fails.
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return ""
-    try:
-        return os.read(fd, _PAGE).decode("ascii", "replace")
-    except OSError:
-        return ""
-    finally:
-        os.close(fd)
-
-
-def usage_of_all(program: int) -> tuple[float, int]:
-    """Return CPU seconds and resident bytes of all processes of the box but this one."""
-    ticks = pages = 0
-    for pid in _processes(program):
-        fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
-        if fields:
-            ticks += sum(int(field) for field in fields[11:15])
-            pages += int(fields[21])
-    return ticks / os.sysconf("SC_CLK_TCK"), pages * resource.getpagesize()
-
-
-def proportional_bytes(program: int) -> int:
-    """Return the same memory with shared pages counted once; processes that hide their maps count in full."""
-    total = 0
-    for pid in _processes(program):
-        shared_once = [line for line in _read(f"/proc/{pid}/smaps_rollup").splitlines() if line.startswith("Pss:")]
-        statm = _read(f"/proc/{pid}/statm").split()
-        if shared_once:
-            total += int(shared_once[0].split()[1]) * 1024
-        elif statm:
-            total += int(statm[1]) * resource.getpagesize()
-    return total
-
-
-class OomCounter:
-    """How often the kernel has killed in this box for lack of memory."""
-
-    def __init__(self) -> None:
-        self._fd = -1
-        for path in ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"):
-            if self._fd < 0 and os.path.exists(path):
-                self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-
-    def read(self) -> int:
-        """Return the count; 0 where no cgroup tells."""
-        text = os.pread(self._fd, _PAGE, 0) if self._fd >= 0 else b""
-        for line in text.splitlines():
-            if line.startswith(b"oom_kill "):
-                return int(line.split()[1])
-        return 0
-
-
-def files_bytes(directories: list[int]) -> int:
-    """Return the memory that the files of the given tmpfs hold, their inodes included."""
-    total = 0
-    for directory in directories:
-        room = os.fstatvfs(directory)
-        total += (room.f_blocks - room.f_bfree) * room.f_frsize + (room.f_files - room.f_ffree) * _INODE_BYTES
-    return total
-
-
-def waited_for_a_core(program: int) -> float:
-    """Return the seconds that the program was ready to run but a busy machine had no core for it."""
-    fields = _read(f"/proc/{program}/schedstat").split()
-    return int(fields[1]) / 1e9 if len(fields) > 1 else 0.0
 
 
 class Watch:
     """Why a test must be ended: its wall clock, or the CPU or memory of all its processes and files together."""
 
-    def __init__(self, program: int, directories: list[int], *, wall_s: float, cpu_s: float, memory_bytes: int) -> None:
+    def __init__(self, program: int, meter: Meter, request: dict[str, Any]) -> None:
+        """Begin to count.
+
+        Args:
+            program: the process whose waiting for a core is measured.
+            meter: what tells the processor time and the memory of the test.
+            request: of it `wall_s`, `patience`, `cpu_s` and `memory_bytes`.
+        """
         self._program = program
-        self._directories = directories
-        self._files_before = files_bytes(directories)
+        self._meter = meter
         self._waited_before = waited_for_a_core(program)
         self._started = self._looked = time.monotonic()
-        self._wall_s = wall_s
-        self._cpu_s = cpu_s
-        self._memory_bytes = memory_bytes
+        self._wall_s = request["wall_s"]
+        self._patience = request["patience"]
+        self._cpu_s = request["cpu_s"]
+        self._memory_bytes = request["memory_bytes"]
         self.peak_bytes = 0
 
     def elapsed(self) -> float:
@@ -118,26 +50,33 @@ class Watch:
         return time.monotonic() - self._started
 
     def waited(self) -> float:
-        """Return the seconds of these in which the program had no core, though it could have run."""
-        return waited_for_a_core(self._program) - self._waited_before
+        """Return the seconds of these in which the program had no core though it could have run.
+
+        At a time when the test's own processes had one it waited for those, and has only itself to blame.
+        """
+        waited = waited_for_a_core(self._program) - self._waited_before
+        return max(0.0, min(waited, self.elapsed() - self._meter.cpu_s()))
 
     def reason(self) -> str:
         """Return `deadline`, `cpu`, `memory`, or an empty text when the test may go on."""
         now = time.monotonic()
         over = now - self._started - self._wall_s
-        if over >= 0 and over >= min(self.waited(), (STARVED_FACTOR - 1) * self._wall_s):
+        if over >= 0 and over >= min(self.waited(), (self._patience - 1) * self._wall_s):
             return "deadline"
         if now - self._looked < TICK_S:
             return ""
-        cpu_s, resident = usage_of_all(self._program)
-        if resident > self._memory_bytes:
-            resident = proportional_bytes(self._program)
+        held = self._held()
         self._looked = time.monotonic()
-        resident += max(0, files_bytes(self._directories) - self._files_before)
-        self.peak_bytes = max(self.peak_bytes, resident)
-        if resident > self._memory_bytes:
+        self.peak_bytes = max(self.peak_bytes, held)
+        if held > self._memory_bytes:
             return "memory"
-        return "cpu" if cpu_s >= self._cpu_s else ""
+        return "cpu" if self._meter.cpu_s() >= self._cpu_s else ""
+
+    def _held(self) -> int:
+        held = self._meter.memory()
+        if held > self._memory_bytes and isinstance(self._meter, Watched):
+            return self._meter.proportional()
+        return held
 
 
 def kill_all(program: int) -> None:

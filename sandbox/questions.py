@@ -1,12 +1,13 @@
 """What the runner in a box is asked, built from a program and its limits; pure.
 
-Limits: an input is at most 48 MB, the size of the box's own file system less some room.
+Limits: an input is at most 48 MB and a source 8, the size of the box's own file system less some room.
 """
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,8 +15,12 @@ from sandbox.base import Limits, Program
 from sandbox.inside import BUILD, MB
 from sandbox.languages import CALL_FUNCTION, PYTHON, Language, language_named
 from sandbox.literals import parse_arguments
+from sandbox.processes import STARVED_FACTOR
 
 _MAX_INPUT = 48 * MB
+_MAX_SOURCE = 8 * MB
+_MAX_NAME = 1000
+_MAX_WALL_S = 86_400.0
 # Address space beyond the memory limit: the interpreter, its libraries, and thread stacks that are never filled.
 _ADDRESS_ROOM = 512 * MB
 # Not MSGQUEUE, which gVisor refuses to change: the filter allows no message queues anyway.
@@ -34,6 +39,8 @@ class Terms:
     """Priority below the runner's; only for boxes in whose cgroup it counts among themselves alone."""
     makers: int = 1
     """Boxes of one language that are made at the same time."""
+    exact: Callable[[], bool] = lambda: False
+    """Tells whether the kernel bounds the memory of a whole box and counts its processor time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +61,8 @@ def questions(program: Program, limits: Limits, terms: Terms) -> Questions:
         ValueError: no such language, or one without function mode.
     """
     language = language_named(program.language)
+    _check_program(program)
+    _check_limits(limits)
     if program.mode == "function" and not language.is_python:
         raise ValueError(f"function mode is for Python programs, not for {language.name}")
     calls = program.mode == "function"
@@ -85,7 +94,8 @@ def _request(kind: str, language: Language, limits: Limits, terms: Terms) -> dic
         "value": False,
         "environment": dict(language.environment),
         "cpu_s": limits.cpu_s,
-        "wall_s": 3 * limits.cpu_s + 1,
+        "wall_s": 3 * limits.cpu_s + 1 if limits.wall_s is None else limits.wall_s,
+        "patience": STARVED_FACTOR if limits.wall_s is None else 1,
         "memory_bytes": memory_bytes,
         "output_bytes": limits.output_bytes,
         "nice": terms.nice,
@@ -101,7 +111,43 @@ def standard_input(program: Program, text: str) -> bytes:
     """
     if program.mode == "function" and not program.entry_point:
         raise ValueError("no function is named that could take it")
-    data = text if program.mode == "stdio" else json.dumps(parse_arguments(text))
-    if len(data) > _MAX_INPUT:
-        raise ValueError(f"{len(data)} characters, at most {_MAX_INPUT} fit into a box")
-    return data.encode("utf-8", "surrogatepass")
+    data = text if program.mode == "stdio" else json.dumps(parse_arguments(text), ensure_ascii=False)
+    return _within(data, _MAX_INPUT, "the input")
+
+
+def check_inputs(inputs: Sequence[str]) -> None:
+    """Refuse inputs that fit into no box.
+
+    Raises:
+        ValueError: names the first of them by its number.
+    """
+    for number, text in enumerate(inputs):
+        # Four bytes at most for each character: nothing is encoded that is surely small enough.
+        if 4 * len(text) > _MAX_INPUT:
+            _within(text, _MAX_INPUT, f"inputs[{number}]")
+
+
+def _within(text: str, most: int, what: str) -> bytes:
+    data = text.encode("utf-8", "surrogatepass")
+    if len(data) > most:
+        raise ValueError(f"{what} has {len(data)} bytes, at most {most} fit into a box")
+    return data
+
+
+def _check_program(program: Program) -> None:
+    _within(program.source, _MAX_SOURCE, "the source")
+    _within(program.entry_point, _MAX_NAME, "the entry point")
+    if "\0" in program.entry_point:
+        raise ValueError("the entry point has a zero byte, which no name has")
+
+
+def _check_limits(limits: Limits) -> None:
+    """Refuse limits under which nothing can run, or that end nothing."""
+    for name, value, most in (
+        ("cpu_s", limits.cpu_s, _MAX_WALL_S),
+        ("wall_s", 1.0 if limits.wall_s is None else limits.wall_s, _MAX_WALL_S),
+        ("memory_mb", limits.memory_mb, 1 << 20),
+        ("output_bytes", limits.output_bytes, 1 << 30),
+    ):
+        if not 0 < value <= most:
+            raise ValueError(f"the limit {name} is {value}, which is not above 0 and at most {most:g}")

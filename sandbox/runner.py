@@ -22,7 +22,8 @@ from _signal import SIG_IGN, SIGINT, signal  # type: ignore[import-not-found]
 from sandbox.files import read_artifact, wipe, write_anew
 from sandbox.harness import from_json, to_json
 from sandbox.launch import RESERVED_FDS, Standby, set_dumpable
-from sandbox.processes import TICK_S, OomCounter, Watch, bury_all, kill_all
+from sandbox.meters import Grouped, Meter, Watched, files_of_the_group
+from sandbox.processes import TICK_S, Watch, bury_all, kill_all
 from sandbox.streams import Capture, Overflow, drain_rest
 
 TYPE_CHECKING = False
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     Request = dict[str, Any]
 
-SCHEMA = 2
+SCHEMA = 3
 _HEAD_BYTES = 8
 _CHUNK = 1 << 20
 _CONTROL_FD = 100
@@ -109,14 +110,20 @@ def _watch_until_end(pid: int, poller: select.poll, tick_s: float, by_fd: dict[i
 class Runner:
     """What the box remembers between two requests: the program's files and the directories to wipe."""
 
-    def __init__(self, harness: str, wiped: list[str]) -> None:
+    def __init__(self, harness: str, wiped: list[str], group: dict[str, int]) -> None:
         compiled = f"{os.path.dirname(harness)}/__pycache__/harness.{sys.implementation.cache_tag}.pyc"
         self._names = {"{python}": sys.executable, "{harness}": compiled if os.path.exists(compiled) else harness}
         self._wiped = [os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) for path in wiped]
         self._files: dict[str, bytes] = {}
-        self._killed = OomCounter()
+        self._group = group
         self._standby: Standby | None = None
+        self._forget_times()
         os.chdir(wiped[0])
+
+    @property
+    def exact(self) -> bool:
+        """Whether the kernel keeps the account of this box's time and memory."""
+        return bool(self._group)
 
     def stand_by(self) -> None:
         """Fork the process of the next test."""
@@ -126,7 +133,17 @@ class Runner:
         for directory in self._wiped:
             if os.fstat(directory).st_uid == os.getuid():
                 os.fchmod(directory, 0o700)
-        return all([wipe(directory) for directory in self._wiped])
+        clean = all([wipe(directory) for directory in self._wiped])
+        self._forget_times()
+        return clean
+
+    def _forget_times(self) -> None:
+        """When something was last written here is none of the next test's business."""
+        for directory in self._wiped:
+            os.utime(directory, (0, 0))
+
+    def _meter(self, pid: int) -> Meter:
+        return Grouped(self._group) if self._group else Watched(pid, self._wiped)
 
     def handle(self, request: Request, body: bytes) -> tuple[dict[str, Any], bytes]:
         """Run a program once, on a test or through its compiler or only through the parser.
@@ -150,12 +167,14 @@ class Runner:
 
     def _run(self, request: Request, standby: Standby, stdin: bytes) -> dict[str, Any]:
         pid = standby.pid
-        before = self._killed.read()
         standby.start(request, [self._names.get(word, word) for word in request["command"]], stdin)
-        watch = Watch(pid, self._wiped, **{key: request[key] for key in ("wall_s", "cpu_s", "memory_bytes")})
+        meter = self._meter(pid)
+        kills = meter.kills()
+        watch = Watch(pid, meter, request)
         ended = _wait(pid, standby.captures, watch)
         facts: dict[str, Any] = {"wall_s": watch.elapsed(), "waited_s": watch.waited()}
-        facts |= {**bury_all(pid), "oom_kills": self._killed.read() - before}
+        facts |= {**bury_all(pid), "oom_kills": meter.kills() - kills}
+        facts["cpu_s"] = meter.cpu_s() if self._group else max(facts["cpu_s"], meter.cpu_s())
         facts["ended"] = drain_rest(standby.captures, ended)
         facts["peak_kb"] = max(facts["peak_kb"], watch.peak_bytes / 1024)
         facts["sizes"] = [len(capture.data) for capture in standby.captures]
@@ -175,18 +194,20 @@ def _settle() -> None:
         os.dup2(null, fd)
 
 
-def main(arguments: list[str]) -> None:
+def main(arguments: list[str], group: dict[str, int] | None = None) -> None:
     """Answer requests until the host hangs up.
 
     Args:
         arguments: path of the harness, then the working directory and the others to wipe after each test.
+        group: open files of the control group that holds this box and nothing else; None: look for them.
     """
     _settle()
-    runner = Runner(arguments[0], arguments[1:])
+    runner = Runner(arguments[0], arguments[1:], files_of_the_group() if group is None else group)
     while True:
         request, body = receive()
         if request["kind"] == "hello":
             facts: dict[str, Any] = {"schema": SCHEMA, "pid": os.getpid(), "python": sys.version.split()[0]}
+            facts["exact"] = runner.exact
             answer({"nonce": request["nonce"], **facts})
         else:
             facts, output = runner.handle(request, body)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import platform
 import struct
-from typing import Any
+from typing import Any, Literal
 
 from sandbox.base import SandboxUnavailableError
 
@@ -60,6 +60,9 @@ wait4 61 260 | waitid 247 95 | write 1 64 | writev 20 66
 """
 """Name, number on x86-64, number on arm64 (`-`: that machine has no such call)."""
 
+Watching = Literal["", "loosely", "strictly"]
+WATCHED: tuple[Watching, ...] = ("", "loosely", "strictly")
+
 _AF_UNIX = 1
 _NAMESPACE_FLAGS = 0x7E020000
 _EPERM, _ENOSYS = 1, 38
@@ -67,6 +70,9 @@ _MACHINES = {"x86_64": (0, 0xC000003E, "SCMP_ARCH_X86_64"), "aarch64": (1, 0xC00
 
 _LOAD, _JUMP_IF_EQUAL, _JUMP_IF_ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06
 _ALLOW, _ERRNO, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
+_AND = 0x54
+_MAP_SHARED, _MAP_ANONYMOUS = 0x01, 0x20
+_SIGCHLD = 17
 _NUMBER_AT, _ARCHITECTURE_AT, _ARGUMENTS_AT = 0, 4, 16
 
 # Allowed only with these values of these arguments: what changes limits or priority may change the caller's alone.
@@ -121,8 +127,13 @@ def docker_profile_text(kind: str) -> str:
     return json.dumps(docker_profile(kind), separators=(",", ":"))
 
 
-def bpf_filter(kind: str) -> bytes:
+def bpf_filter(kind: str, *, watched: Watching = "") -> bytes:
     """Return the same list as a classic BPF program, 8 bytes an instruction.
+
+    Args:
+        kind: this machine's.
+        watched: what to refuse where no control group counts: `loosely` shared memory without a file, `strictly` also
+            to say what shall become of children that have ended.
 
     Only the low half of an argument is compared: these arguments are C ints, and the kernel looks at no more.
     """
@@ -136,9 +147,32 @@ def bpf_filter(kind: str) -> bytes:
     for name, numbers in allowed().items():
         number = numbers[column]
         if number is not None:
-            body = _decision(name)
+            body = _while_watched(name, watched) + _decision(name)
             code += [_step(_JUMP_IF_EQUAL, number, 0, len(body)), *body]
     return b"".join([*code, _step(_RETURN, _ERRNO | _EPERM)])
+
+
+def _while_watched(name: str, watched: Watching) -> list[bytes]:
+    """Return the instructions that refuse what only a control group could count, and else go on."""
+    if watched and name == "mmap":
+        return [
+            _step(_LOAD, _ARGUMENTS_AT + 8 * 3),
+            _step(_AND, _MAP_SHARED | _MAP_ANONYMOUS),
+            _step(_JUMP_IF_EQUAL, _MAP_SHARED | _MAP_ANONYMOUS, 0, 1),
+            _step(_RETURN, _ERRNO | _EPERM),
+        ]
+    if watched == "strictly" and name == "rt_sigaction":
+        # Asking is allowed: what is to be set lies behind a pointer, of which a filter sees whether there is one.
+        return [
+            _step(_LOAD, _ARGUMENTS_AT),
+            _step(_JUMP_IF_EQUAL, _SIGCHLD, 0, 5),
+            _step(_LOAD, _ARGUMENTS_AT + 8),
+            _step(_JUMP_IF_EQUAL, 0, 0, 2),
+            _step(_LOAD, _ARGUMENTS_AT + 12),
+            _step(_JUMP_IF_EQUAL, 0, 1, 0),
+            _step(_RETURN, _ERRNO | _EPERM),
+        ]
+    return []
 
 
 def _decision(name: str) -> list[bytes]:

@@ -23,6 +23,14 @@ if kind == "memory":
         os.fork()
     hold = b"x" * (40 << 20)
     time.sleep(9)
+if kind == "hidden memory":
+    import mmap
+    held = []
+    for _ in range(10):
+        held.append(mmap.mmap(-1, 40 << 20))
+        held[-1].write(b"x" * (40 << 20))
+        held[-1].madvise(mmap.MADV_DONTNEED)
+    time.sleep(9)
 seen = {}
 def attempt(name, action):
     try:
@@ -94,7 +102,13 @@ _ATTEMPTS = dict.fromkeys(
     ),
     _REFUSED,
 ) | dict.fromkeys(("file of 65 MB", "17 MB in /tmp", "17 MB in /dev/shm", "200 processes"), _FULL)
-_ENDS = {"processor time": "timeout", "output": "output_limit", "memory": "memory"}
+_ENDS = {
+    "processor time": ("timeout",),
+    "output": ("output_limit",),
+    "memory": ("memory",),
+    # Pages that no process seems to hold: a control group counts them, and without one they are refused.
+    "hidden memory": ("memory", "runtime_error"),
+}
 _LIMITS = Limits(cpu_s=3.0, memory_mb=200, output_bytes=20_000)
 """A busy machine takes a second of processor time to fill 200 MB."""
 _LITTLE_TIME = replace(_LIMITS, cpu_s=0.3)
@@ -155,6 +169,6 @@ def _read(probe: Execution) -> tuple[Wall, ...]:
 
 def _ended(ends: list[Execution]) -> tuple[Wall, ...]:
     return tuple(
-        Wall(name=f"{kind} without end", found=run.status, holds=run.status == wanted)
+        Wall(name=f"{kind} without end", found=run.status, holds=run.status in wanted)
         for (kind, wanted), run in zip(_ENDS.items(), ends, strict=True)
     )

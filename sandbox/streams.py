@@ -6,6 +6,8 @@ Limits: standard library only, since a box has nothing else.
 import os
 
 _CHUNK = 1 << 20
+_READS = 2
+"""No pipe holds more than one chunk: the second read finds a dead writer's end."""
 STDERR_TAIL = 4096
 
 
@@ -34,7 +36,7 @@ class Capture:
         Raises:
             Overflow: more came than may be kept, and nobody said that the rest may be dropped.
         """
-        while True:
+        for _ in range(_READS):
             try:
                 chunk = os.read(self.read_fd, _CHUNK)
             except BlockingIOError:
@@ -48,6 +50,8 @@ class Capture:
                 del self.data[self._keep :]
                 if not self._dropped:
                     raise Overflow
+        # A program that writes without end must not keep the runner from its clock.
+        return False
 
     def write_end(self) -> int:
         """Return the end that the program gets."""

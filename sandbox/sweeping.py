@@ -19,7 +19,7 @@ _OWNER_FILE = "owner"
 
 def owner() -> str:
     """Return what tells this process from every other one: machine start, PID namespace, process, its start."""
-    return " ".join((*_surroundings(), str(os.getpid()), _started_at(os.getpid())))
+    return " ".join((*_surroundings(), str(os.getpid()), started_at(os.getpid())))
 
 
 def _surroundings() -> tuple[str, str]:
@@ -27,7 +27,8 @@ def _surroundings() -> tuple[str, str]:
     return boot, str(Path("/proc/self/ns/pid").readlink())
 
 
-def _started_at(pid: int) -> str:
+def started_at(pid: int) -> str:
+    """Return when a process started, in ticks since the machine did; an empty text when it is not there."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -41,7 +42,7 @@ def is_dead(label: str) -> bool:
     here = _surroundings()
     if boot != here[0]:
         return True
-    return space == here[1] and pid.isdigit() and _started_at(int(pid)) != started
+    return space == here[1] and pid.isdigit() and started_at(int(pid)) != started
 
 
 def sweep(client: docker.DockerClient) -> int:

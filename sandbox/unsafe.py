@@ -20,6 +20,7 @@ from sandbox.languages import PYTHON, Language
 from sandbox.process_box import ProcessBox
 from sandbox.protocol import BoxDiedError, ask
 from sandbox.python import system_python
+from sandbox.sweeping import FOLDER_PREFIX, mark_folder
 
 _NOTICE = (
     "sandbox: UNSAFE, NO ISOLATION: model-written programs run as plain processes of this machine, with its files and "
@@ -34,8 +35,9 @@ class Unsafe:
 
     def __init__(self) -> None:
         self._python = system_python()
-        self._directory = tempfile.TemporaryDirectory(prefix="atlas-unsafe-", ignore_cleanup_errors=True)
+        self._directory = tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX, ignore_cleanup_errors=True)
         self._root = Path(self._directory.name)
+        mark_folder(self._root)
         package = self._root / "sandbox"
         package.mkdir()
         for name in INSIDE_FILES:

@@ -34,8 +34,17 @@ class Visit:
         self._asked = asked
         self._box: Box | None = None
 
-    def test(self, stdin: bytes) -> Execution:
+    @property
+    def is_patient(self) -> bool:
+        """Whether the program gets time back in which it waited for a core of a busy machine."""
+        return bool(self._asked.test["patience"] > 1)
+
+    def test(self, stdin: bytes, *, patience: int = STARVED_FACTOR) -> Execution:
         """Run one input; a box that dies for reasons of its own is replaced once.
+
+        Args:
+            stdin: what the program reads.
+            patience: how many times its wall time a program may take that waits for a core.
 
         Raises:
             SandboxUnavailableError: it died twice, or no box can be made.
@@ -44,7 +53,7 @@ class Visit:
         reason = ""
         for _ in range(2):
             try:
-                return self._once(stdin)
+                return self._once(stdin, patience)
             except BoxDiedError as death:
                 reason = str(death)
                 if self._box and self._box.died_of_memory():
@@ -55,7 +64,7 @@ class Visit:
                 time.sleep(_SETTLE_S)
         raise SandboxUnavailableError(f"{self._name}: {reason}, twice in a row; is it running? `atlas doctor` tells")
 
-    def _once(self, stdin: bytes) -> Execution:
+    def _once(self, stdin: bytes, patience: int) -> Execution:
         source = b""
         if self._box is None:
             self._box = self._pool.take(self.cancelled)
@@ -66,7 +75,7 @@ class Visit:
                 if failure := compile_failure(self._asked.language, self._asked.compile, header, body):
                     self.end()
                     return failure
-        request = self._asked.test
+        request = self._asked.test | {"patience": min(patience, self._asked.test["patience"])}
         header, body = _question(self._box, request, source, stdin, self.cancelled)
         execution = execution_of(self._asked.language, request, header, body)
         if header["dirty"]:
@@ -144,7 +153,7 @@ def _question(
         box,
         request | {"source_bytes": len(source)},
         source + stdin,
-        wait_s=STARVED_FACTOR * request["wall_s"] + _SLACK_S,
+        wait_s=request["patience"] * request["wall_s"] + _SLACK_S,
         max_body=2 * request["output_bytes"] + STDERR_TAIL,
         cancelled=cancelled,
     )

@@ -16,6 +16,8 @@ class Attack:
     status: RunStatus = "completed"
     or_status: RunStatus | None = None
     """Where Python's versions differ."""
+    watched: RunStatus | None = None
+    """How it ends where no control group counts, if otherwise."""
     output: str = ""
     """Standard output, stripped; compared only where the attack ends as `completed`."""
     cpu_s: float = 5.0
@@ -101,6 +103,7 @@ MEMORY = [
         source="import mmap, os, time\nfor _ in range(2):\n  os.fork()\n  m = mmap.mmap(-1, 200 << 20)\n"
         "  m.write(b'x' * (200 << 20))\ntime.sleep(9)",
         status="memory",
+        watched="runtime_error",
     ),
     Attack(name="enormous-text", source="x = 'x' * 10**14", status="memory"),
     Attack(

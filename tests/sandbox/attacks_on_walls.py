@@ -130,7 +130,8 @@ CHEATING = [
         name="look-for-answers",
         source=TRY + "print(sorted(os.listdir('/box') + os.listdir('/tmp') + os.listdir('/dev/shm')), "
         "sorted(os.listdir('/opt/sandbox/sandbox')))",
-        output="['main.py'] ['__init__.py', '__pycache__', 'files.py', 'harness.py', 'launch.py', 'processes.py', "
+        output="['main.py'] ['__init__.py', '__pycache__', 'files.py', 'harness.py', 'launch.py', 'meters.py', "
+        "'processes.py', "
         "'runner.py', 'streams.py']",
     ),
     Attack(name="leave-early", source="import os\nprint(1, flush=True)\nos._exit(0)\nprint(2)", output="1"),

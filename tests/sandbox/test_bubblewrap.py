@@ -15,6 +15,7 @@ import pytest
 from sandbox import bubblewrap, process_box
 from sandbox.base import Program, SandboxUnavailableError
 from sandbox.bubblewrap import open_bubblewrap
+from sandbox.cgroups import find_home
 from sandbox.choice import open_sandbox
 from sandbox.sweeping import FOLDER_PREFIX, mark_folder, sweep_folders
 
@@ -28,21 +29,34 @@ def run(source):
     return execution
 
 
+def beneath(pid):
+    """Return the processes that a process has started, directly or not, as /proc sees them from here."""
+    rows = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    pairs = [tuple(map(int, row.split())) for row in rows.splitlines()]
+    found, new = set(), {pid}
+    while new:
+        new = {child for child, parent in pairs if parent in new} - found
+        found |= new
+    return found
+
+
 @pytest.mark.parametrize("with_setpriv", [True, False])
 def test_the_user_outside_is_never_root(monkeypatch, with_setpriv):
     made = bubblewrap.Bubblewrap()
     if not with_setpriv:
         monkeypatch.setattr(process_box.shutil, "which", lambda name, path: None)
+    before = beneath(os.getpid())
     box = made.make()
     try:
-        pids = [line.split()[0] for line in left_by(made.folder)]
-        status = [Path(f"/proc/{pid}/status").read_text() for pid in pids]
+        status = [Path(f"/proc/{pid}/status") for pid in beneath(os.getpid()) - before]
+        texts = [path.read_text() for path in status if path.exists()]
     finally:
         box.close()
         made.close()
-    assert status
+    texts = [text for text in texts if text.startswith(("Name:\tbwrap", "Name:\tpython3"))]
+    assert len(texts) >= 3
     outside = 65532 if os.geteuid() == 0 else os.geteuid()
-    for text in status:
+    for text in texts:
         (ids,) = (line.split()[1:] for line in text.splitlines() if line.startswith("Uid:"))
         assert ids == [str(outside)] * 4
         assert "Groups:\t \n" in text or os.geteuid() != 0
@@ -59,60 +73,75 @@ def test_only_the_system_is_shown():
     }  # fmt: skip
 
 
-def left_by(folder):
-    """Return the bubblewrap processes whose command line shows the folder that one run made."""
-    found = subprocess.run(["ps", "-ww", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
-    return [line for line in found.splitlines() if folder in line and "bwrap" in line]
-
-
 HOST_PROGRAM = """
 from sandbox.base import Program
-from sandbox.bubblewrap import Bubblewrap
-from sandbox.boxed import BoxedSandbox
-bubblewrap = Bubblewrap()
-sandbox = BoxedSandbox("bubblewrap", bubblewrap.make, workers=2, on_close=bubblewrap.close)
-print(bubblewrap.folder, flush=True)
-try:
+from sandbox.bubblewrap import open_bubblewrap
+with open_bubblewrap(2) as sandbox:
+    print("open", flush=True)
     sandbox.run(Program(source="import time; time.sleep(60)", mode="stdio"), [""])
-finally:
-    sandbox.close()
 """
 
 
+def groups_of(pid):
+    home = find_home()
+    return list(home.memory.glob(f"atlas-box-*-{pid}-*")) if home else []
+
+
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
-def test_a_killed_host_leaves_no_process(end):
+def test_a_killed_host_leaves_nothing(tmp_path, end):
     host = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(HOST_PROGRAM)],
         cwd=ROOT,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
     try:
-        folder = host.stdout.readline().decode().strip()
-        deadline = time.monotonic() + 10
-        while not left_by(folder):
+        host.stdout.readline()
+        deadline = time.monotonic() + 20
+        # Bubblewrap twice, the maker, boxes and what stands by in them.
+        while len(beneath(host.pid)) < 6:
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        time.sleep(0.3)
+        theirs = beneath(host.pid)
         host.send_signal(end)
         host.wait(20)
-        while left_by(folder):
-            assert time.monotonic() < deadline + 10
+        while any(Path(f"/proc/{pid}").exists() for pid in theirs):
+            assert time.monotonic() < deadline + 20
             time.sleep(0.05)
-        if end == signal.SIGKILL:
-            bubblewrap.Bubblewrap().close()  # The next run sweeps what a killed one could not remove.
-        assert not Path(folder).parent.exists()
+        assert not list(tmp_path.iterdir())
+        assert not groups_of(host.pid)  # Looking for a home is a start, which sweeps what the dead have left.
     finally:
         host.kill()
         host.wait()
         host.stdout.close()
 
 
-def test_closing_removes_the_folder():
+def test_closing_removes_every_group():
     made = bubblewrap.Bubblewrap()
-    assert Path(made.folder).is_dir()
+    box = made.make()
+    assert len(groups_of(os.getpid())) == made.exact
+    box.close()
     made.close()
-    assert not Path(made.folder).parent.exists()
+    assert not groups_of(os.getpid())
+
+
+def test_a_maker_that_was_killed_is_replaced():
+    with open_bubblewrap(1) as sandbox:
+        before = sandbox.run(Program(source="print(1)", mode="stdio"), [""])
+        for pid in beneath(os.getpid()):
+            # `ps` itself was one of them.
+            if (comm := Path(f"/proc/{pid}/comm")).exists() and comm.read_text() == "bwrap\n":
+                os.kill(pid, signal.SIGKILL)
+        after = sandbox.run(Program(source="print(1)", mode="stdio"), [""])
+    assert [run.output for run in (*before, *after)] == ["1\n"] * 2
+
+
+def test_where_no_group_can_be_had_the_limits_are_watched_and_said_to_be(monkeypatch):
+    monkeypatch.setattr(bubblewrap, "find_home", lambda: None)
+    with open_sandbox("bubblewrap", workers=1) as sandbox:
+        assert (sandbox.name, sandbox.exact) == ("bubblewrap+watched", False)
+        assert "watched, since no cgroup can be had" in sandbox.notice
 
 
 def test_folders_of_the_living_are_not_swept(tmp_path):
@@ -137,6 +166,6 @@ def test_closing_under_a_running_program_ends_it():
 
 
 def test_a_box_that_cannot_start_says_bubblewraps_words(monkeypatch):
-    monkeypatch.setattr(bubblewrap, "RUNNER_OPTIONS", ("-I", "-c", "raise SystemExit(1)"))
-    with pytest.raises(SandboxUnavailableError, match="cannot make a box"):
+    monkeypatch.setattr(bubblewrap, "_START", "raise SystemExit('no room')")
+    with pytest.raises(SandboxUnavailableError, match=r"cannot make a box \(no room\)"):
         open_sandbox("bubblewrap", workers=1)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +14,7 @@ from sandbox import bubblewrap, seccomp, selftest
 from sandbox.base import UNSAFE, Execution, Limits, Program, SandboxUnavailableError
 from sandbox.choice import open_sandbox
 
+ROOT = Path(__file__).parents[2]
 FINE = {**selftest._EXACT, **{name: refusals[0] for name, refusals in selftest._ATTEMPTS.items()}}
 SPACES = {"pid": "pid:[2]", "net": "net:[2]"}
 
@@ -94,7 +99,7 @@ class Answers:
         pass
 
 
-ENDS = ("timeout", "output_limit", "memory")
+ENDS = ("timeout", "output_limit", "memory", "memory")
 
 
 @pytest.mark.parametrize(
@@ -102,13 +107,30 @@ ENDS = ("timeout", "output_limit", "memory")
     [
         (Execution(status="runtime_error", error="no python"), ENDS, "no python"),
         (Execution(status="completed", output="{}"), ENDS, "CapEff"),
-        (Execution(status="completed", output="{}"), ("timeout", "output_limit", "completed"), "memory without end"),
-        (Execution(status="completed", output="{}"), ("completed", "output_limit", "memory"), "processor time without"),
-        (Execution(status="completed", output="{}"), ("timeout", "completed", "memory"), "output without end"),
+        (
+            Execution(status="completed", output="{}"),
+            ("timeout", "output_limit", "completed", "memory"),
+            "memory without end",
+        ),
+        (
+            Execution(status="completed", output="{}"),
+            ("timeout", "output_limit", "memory", "completed"),
+            "hidden memory",
+        ),
+        (
+            Execution(status="completed", output="{}"),
+            ("completed", "output_limit", "memory", "memory"),
+            "processor time",
+        ),
+        (
+            Execution(status="completed", output="{}"),
+            ("timeout", "completed", "memory", "memory"),
+            "output without end",
+        ),
     ],
 )
 def test_a_failed_self_test_runs_nothing(probe, ends, reason):
-    by_kind = zip(("processor", "output", "memory"), (Execution(status=end) for end in ends), strict=True)
+    by_kind = zip(("processor", "output", "memory", "hidden"), (Execution(status=end) for end in ends), strict=True)
     answers = Answers(walls=probe, **dict(by_kind))
     with pytest.raises(SandboxUnavailableError, match=reason):
         selftest.self_test(answers)
@@ -153,3 +175,30 @@ def test_an_engine_elsewhere_is_refused(monkeypatch, address):
     monkeypatch.setenv("DOCKER_HOST", address)
     with pytest.raises(SandboxUnavailableError, match="no local socket"):
         open_sandbox("docker")
+
+
+LEFT = """
+import sys, time
+from sandbox.choice import open_sandbox
+sandbox = open_sandbox("unsafe-no-isolation", workers=1)
+print("open", flush=True)
+if sys.argv[1] == "stay":
+    time.sleep(60)
+sandbox.close()
+"""
+
+
+def test_any_start_sweeps_what_a_killed_run_has_left(tmp_path):
+    def started(then):
+        return subprocess.Popen(
+            [sys.executable, "-c", LEFT, then], cwd=ROOT, env=os.environ | {"TMPDIR": str(tmp_path)}, stdout=-1
+        )
+
+    with started("stay") as killed:
+        killed.stdout.readline()
+        killed.kill()
+    assert len(list(tmp_path.iterdir())) == 1
+    with started("go") as swept:
+        assert swept.stdout.read() == b"open\n"
+    assert swept.returncode == 0
+    assert not list(tmp_path.iterdir())

@@ -64,8 +64,8 @@ def inspected(client):
 HOST_TABLE = {
     "NetworkMode": "none",
     "ReadonlyRootfs": True,
-    "Tmpfs": {"/box": container.tmpfs(64 * MB), "/tmp": container.tmpfs(16 * MB)},
-    "ShmSize": 16 * MB,
+    "Tmpfs": {"/box": container.tmpfs(64 * MB), "/tmp": container.tmpfs(16 * MB), "/dev/shm": container.tmpfs(16 * MB)},
+    "ReadonlyPaths": ["/proc"],
     "CapDrop": ["ALL"],
     "CapAdd": None,
     "PidsLimit": 64,
@@ -75,7 +75,7 @@ HOST_TABLE = {
     "IpcMode": "private",
     "CgroupnsMode": "private",
     "AutoRemove": True,
-    "OomScoreAdj": 500,
+    "OomScoreAdj": 1000,
     "Privileged": False,
     "PublishAllPorts": False,
     "PidMode": "",
@@ -104,7 +104,7 @@ def test_the_engine_sees_the_rest_of_the_table(inspected):
     limits = {limit["Name"]: (limit["Soft"], limit["Hard"]) for limit in host["Ulimits"]}
     wanted = {"core": 0, "nofile": 256, "fsize": 64 * MB, "memlock": 0, "msgqueue": 0}
     assert limits == {name: (most, most) for name, most in wanted.items()}
-    assert {"/proc/kcore", "/proc/sys"} <= set(host["MaskedPaths"])
+    assert {"/proc/kcore", "/proc/sys", "/proc/loadavg", "/proc/pressure", "/proc/stat"} <= set(host["MaskedPaths"])
     assert config["User"] == "65532:65532"
     assert (config["StdinOnce"], config["OpenStdin"], config["Tty"]) == (True, True, False)
     assert config["Hostname"] == "sandbox"

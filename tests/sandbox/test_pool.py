@@ -280,13 +280,27 @@ def test_a_timeout_under_load_is_run_again_before_it_counts(box_of, waited_s, st
     seen = []
 
     def reply(request):
-        seen.append(request["kind"])
+        seen.append(request["patience"])
         return frame({**headers[len(seen) - 1], "nonce": request["nonce"]})
 
     with BoxedSandbox("pipes", lambda language: box_of(reply), workers=1) as sandbox:
         executions = sandbox.run(Program(source="x", mode="stdio"), ["1", "2", "3"])
     assert [execution.status for execution in executions] == statuses
-    assert len(seen) == asked
+    # Alone it holds the others up, and gets its own limit and no more.
+    assert seen == ([4, 1, 4, 4] if asked == 4 else [4, 4, 4])
+
+
+def test_a_wall_limit_of_the_callers_is_no_busy_machines_business(box_of):
+    seen = []
+
+    def reply(request):
+        seen.append((request["wall_s"], request["patience"]))
+        return frame({**TIRED, "waited_s": 9.0, "nonce": request["nonce"]})
+
+    with BoxedSandbox("pipes", lambda language: box_of(reply), workers=1) as sandbox:
+        (execution,) = sandbox.run(Program(source="x", mode="stdio"), ["1"], Limits(wall_s=2.5))
+    assert execution.status == "timeout"
+    assert seen == [(2.5, 1)]
 
 
 def parses(verdict):

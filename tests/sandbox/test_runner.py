@@ -48,6 +48,7 @@ class PlainRunner:
                 "environment": {},
                 "cpu_s": 5.0,
                 "wall_s": 20.0,
+                "patience": 4,
                 "source_bytes": len(source),
             },
             **{"memory_bytes": 1 << 40, "output_bytes": 1000, "nice": 0, "rlimits": {"CORE": 0, "NOFILE": 256}},
@@ -240,7 +241,8 @@ def test_function_mode_hides_the_arguments_stream(runner):
 
 def test_nothing_of_this_process_is_inherited(runner):
     _, (stdout, _) = runner.test("import os\nprint(sorted(os.environ), sorted(os.listdir('/proc/self/fd')))")
-    names = "['HOME', 'LANG', 'OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'PATH', 'PYTHONHASHSEED', 'TZ']"
+    names = ["HOME", "LANG", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "PATH", "PYTHONHASHSEED",
+             "PYTHONINTMAXSTRDIGITS", "TZ"]  # fmt: skip
     assert stdout.decode() == f"{names} ['0', '1', '2', '3']\n"
 
 
@@ -272,6 +274,7 @@ def test_hanging_up_ends_runner_and_program(tmp_path):
         "value": False,
         "cpu_s": 50.0,
         "wall_s": 60.0,
+        "patience": 4,
     }
     source = b"import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(60)"
     header |= {"memory_bytes": 1 << 40, "output_bytes": 10, "nice": 0, "rlimits": {}}
