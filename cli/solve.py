@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 
 from cli.exits import EXPECTED, Exit, UsageError, exit_code, one_line, wants_tracebacks
+from cli.first_model import with_model
 from cli.logs import EventLog, open_log
 from cli.printable import printable
 from cli.progress import Lines, Progress, Quiet, Screen
@@ -57,6 +58,8 @@ class SolveOptions:
     resume: bool = False
     """Go on with the thread instead of reading a problem."""
     verbose: bool = False
+    yes: bool = False
+    """Fetch a model that is needed and not here without asking."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +114,7 @@ def _solve(options: SolveOptions, opener: Opener) -> int:
     settings = load_settings(options.config, os.environ, options.flags)
     problem = None if options.resume else read_problem(problem_source(options.argument, stdin=options.stdin))
     _check(options, settings)
+    settings = with_model(settings, yes=options.yes, quiet=options.json)
     with (
         _store(options, settings) as store,
         open_log(settings.log_file, verbose=options.verbose) as log,
@@ -151,7 +155,7 @@ def _progress(options: SolveOptions, settings: Settings) -> Progress:
     console = Console(stderr=True, highlight=False)
     if console.is_terminal and not options.verbose:
         return Screen(console, settings)
-    return Quiet() if options.json else Lines(console)
+    return Quiet() if options.json else Lines(console, settings)
 
 
 @contextmanager

@@ -43,10 +43,11 @@ class Offer:
     def __str__(self) -> str:
         """Return size, licence and source in words."""
         licence = self.licence or "licence: see the repository's page"
-        ways = [self._words(way) for way in self.ways]
+        ways = [self.words(way) for way in self.ways]
         return f"{self.size / GB:.2f} GB, {licence}, from {', or else '.join(ways)}"
 
-    def _words(self, way: Way) -> str:
+    def words(self, way: Way) -> str:
+        """Return a source in words."""
         first = self.records[0]
         if way == "hub":
             return f"{first.repository}/{whole_name(first.file)} on the hub"
@@ -128,7 +129,8 @@ def fetch(found: Offer, folder: Path, watcher: Watcher = Watcher()) -> Pulled:
         except _Unavailable as error:
             failures.append(str(error))
             if number < len(found.ways):
-                watcher.say(f"{error}; trying {found._words(found.ways[number])}")
+                cause = str(error).partition(": ")[0]
+                watcher.say(f"{cause}; going on with {found.words(found.ways[number])}")
     raise ModelError(f"{found.name} could not be fetched: {'; and '.join(failures)}")
 
 
