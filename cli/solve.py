@@ -84,13 +84,20 @@ def run_solve(options: SolveOptions, opener: Opener | None = None) -> int:
         opener: makes the solver; None loads the model and the sandbox that the settings name.
     """
     try:
-        return _solve(options, opener or _open)
+        return _solve(options, opener)
     except EXPECTED as error:
         if wants_tracebacks():
             raise
         return _fail(one_line(error), exit_code(error), options)
     except KeyboardInterrupt:
         return _fail("interrupted before a program was found", Exit.INTERRUPTED, options)
+
+
+def _ready(options: SolveOptions, settings: Settings, opener: Opener | None) -> tuple[Settings, Opener]:
+    """Return settings whose model is here, and what opens it; an opener that was handed in has its own model."""
+    if opener is not None:
+        return settings, opener
+    return with_model(settings, yes=options.yes, quiet=options.json), _open
 
 
 def _open(settings: Settings) -> OpenSolver:
@@ -110,11 +117,11 @@ def _complain(message: str) -> None:
     print(f"atlas: {printable(message)}", file=sys.stderr)
 
 
-def _solve(options: SolveOptions, opener: Opener) -> int:
+def _solve(options: SolveOptions, given: Opener | None) -> int:
     settings = load_settings(options.config, os.environ, options.flags)
     problem = None if options.resume else read_problem(problem_source(options.argument, stdin=options.stdin))
     _check(options, settings)
-    settings = with_model(settings, yes=options.yes, quiet=options.json)
+    settings, opener = _ready(options, settings, given)
     with (
         _store(options, settings) as store,
         open_log(settings.log_file, verbose=options.verbose) as log,
