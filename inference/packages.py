@@ -133,14 +133,15 @@ def _still_running() -> Iterator[None]:
 
 
 def _bytes_in(folder: Path) -> int:
-    """Return the size of the largest file: pip copies the wheel once it is whole."""
-    sizes = [0]
-    for path in folder.rglob("*"):
-        try:
-            sizes.append(path.stat().st_size)
-        except FileNotFoundError:  # pip has removed it meanwhile
-            continue
-    return max(sizes)
+    """Return the size of the largest file: pip copies the wheel once it is whole, and removes folders meanwhile."""
+    return max((_size(Path(inside, name)) for inside, _, names in os.walk(folder) for name in names), default=0)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _reason(said: str) -> str:
