@@ -53,8 +53,8 @@ def run_list(config: Path | None) -> int:
         machine = look()
         console = Console(highlight=False)
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for title in ("name", "quantisations", "here", "fits", "speed", "note"):
-            table.add_column(title, overflow="fold")
+        for title in ("name", "files", "here", "fits", "speed", "note"):
+            table.add_column(title, overflow="fold", no_wrap=title in ("name", "fits"))
         listed: set[Path] = set()
         for known in CATALOGUE:
             here = pulled_of(folder, known)
