@@ -15,8 +15,8 @@ help: ## show this list
 setup: ## install everything ATLAS needs into .venv; does nothing when nothing has changed
 	@deploy/set-up.sh
 
-solve: setup ## set up, then solve an example with the embedded model; PROBLEM=my.md for another
-	@$(VENV)/bin/atlas solve $(PROBLEM) $(ARGS)
+solve: setup ## set up, fetch a code model if none is here, solve an example; PROBLEM=my.md for another
+	@$(VENV)/bin/atlas solve $(PROBLEM) --yes $(ARGS)
 
 studio: export ATLAS_EXTRA := server
 studio: setup ## start LangGraph's server on this machine, for LangGraph Studio; Ctrl-C ends it

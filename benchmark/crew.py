@@ -15,6 +15,7 @@ from queue import Empty, SimpleQueue
 
 from benchmark.runner import Search, Tick, Workbench
 from benchmark.task import Sheet
+from graphs.factory import EMBEDDED_NAME
 from inference.base import Message
 
 AT_ONCE = 8
@@ -36,7 +37,7 @@ def searches_at_once(search: Search) -> int:
     settings = search.settings
     if settings.batch_width == 1 or settings.model.startswith(("http://", "https://")):
         return 1
-    return AT_ONCE if settings.model else AT_ONCE_SMALL
+    return AT_ONCE_SMALL if settings.model in ("", EMBEDDED_NAME) else AT_ONCE
 
 
 class Crew:

@@ -28,9 +28,10 @@ from benchmark.table import described, ended_by_the_clock, searches_in_words
 from benchmark.task import TaskError, TaskSource
 from cli.bench_progress import Bar, BenchProgress, Lines
 from cli.exits import EXPECTED, Exit, UsageError, exit_code, one_line, wants_tracebacks
+from cli.first_model import with_model
 from cli.printable import printable
 from graphs.configuration import load_settings
-from graphs.factory import open_box, open_model
+from graphs.factory import EMBEDDED_NAME, open_box, open_model
 from graphs.policies import POLICIES
 from inference.base import Model
 from nodes.settings import Settings
@@ -125,6 +126,7 @@ def _bench(options: BenchOptions, openers: Openers) -> Bench:
     settings = load_settings(options.config, os.environ, {**options.flags, "k": options.k or None})
     if options.jobs is not None and options.jobs < 1:
         raise UsageError(f"--jobs must be at least 1, not {options.jobs}")
+    settings = _with_model(settings, options.data_set)
     if options.cluster is not None:
         settings = replace(settings, threads=settings.threads or options.cluster.worker_cpus, sandbox_workers=1)
     is_family = options.data_set == "embedded"
@@ -156,6 +158,19 @@ def _bench(options: BenchOptions, openers: Openers) -> Bench:
     if options.cluster is None:
         search = replace(search, settings=replace(search.settings, searches=jobs))
     return Bench(name=name, source=source, choice=choice, search=search, jobs=jobs, cluster=options.cluster)
+
+
+def _with_model(settings: Settings, data_set: str) -> Settings:
+    """Return settings that name a model: the embedded one for its own problems, else the best that is here.
+
+    Raises:
+        ModelNotPulledError: none is named, none is here, and nobody agreed to fetch one.
+    """
+    if settings.model:
+        return settings
+    if data_set == EMBEDDED_NAME:
+        return replace(settings, model=EMBEDDED_NAME)
+    return with_model(settings, yes=False)
 
 
 def _conditions(policies: Sequence[str]) -> tuple[Condition, ...]:

@@ -92,15 +92,16 @@ def graphics_card() -> Check:
 
 def model_file(settings: Settings) -> Check:
     """Read the header of the model that the settings name, or of the embedded one."""
-    from graphs.factory import model_path
+    from graphs.factory import EMBEDDED, EMBEDDED_NAME, model_path
     from inference.pulled import ModelNotPulledError, whole_header
 
     if settings.model.startswith(("http://", "https://")):
         return Check(name="model", ok=True, detail=f"the server {settings.model}; asked when a problem is solved")
-    name = "model" if settings.model else "embedded model"
-    mend = "give --model the path of a GGUF file" if settings.model else "git checkout inference/embedded"
+    name = "embedded model" if settings.model in ("", EMBEDDED_NAME) else "model"
+    mend = "give --model the path of a GGUF file" if name == "model" else "git checkout inference/embedded"
     try:
         path = model_path(settings)
+        name = "embedded model" if path == EMBEDDED else "model"
         header = whole_header(path)
     except ModelNotPulledError as error:
         return Check(name=name, ok=False, detail=str(error), mend=f"atlas models pull {settings.model}")

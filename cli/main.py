@@ -13,6 +13,7 @@ from cli.exits import MEANINGS
 from cli.keys import app as keys
 from cli.measuring import SandboxChoice
 from cli.measuring import app as measuring
+from cli.models import SOURCE_HELP, SourceChoice
 from cli.models import app as models
 from nodes.settings import PolicyName
 
@@ -83,7 +84,7 @@ def solve(
     stdin: Annotated[bool, typer.Option("--stdin", help="Read the problem from standard input.")] = False,
     model: Annotated[
         str | None,
-        typer.Option(metavar="PATH.gguf|NAME|URL", help="Model file, pulled model, or an OpenAI-compatible server."),
+        typer.Option(metavar="PATH.gguf|NAME|URL", help="Model file, pulled model, `embedded`, or a server's address."),
     ] = None,
     policy: Annotated[PolicyChoice | None, typer.Option(help="Which moves the search may make.")] = None,
     k: Annotated[int | None, typer.Option("--k", help="Programs per widening.")] = None,
@@ -93,6 +94,8 @@ def solve(
     seed: Annotated[int | None, typer.Option(help="Start of every random choice.")] = None,
     config: Annotated[Path | None, typer.Option(help="Settings file; otherwise ./atlas.toml if there is one.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Fetch a model that is not here without asking.")] = False,
+    source: Annotated[SourceChoice | None, typer.Option(help=SOURCE_HELP)] = None,
     save: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Save the program.")] = None,
     traces: Annotated[
         str | None, typer.Option(help="OpenTelemetry spans: a file, or http://HOST:4318 of a collector.")
@@ -110,6 +113,9 @@ def solve(
     as `>>> f([1, 2])` with the value below, or Input: and Output: blocks). A text that names no function asks for a
     program that reads standard input and writes standard output.
 
+    Without --model the best pulled model that fits is taken; where none is here, one is offered, with its size and its
+    licence, and fetched when you agree. `--model embedded` is the small demonstration model that comes with ATLAS.
+
     The program and the summary go to standard output, progress goes to standard error.
     """
     from cli.solve import SolveOptions, run_solve
@@ -124,9 +130,18 @@ def solve(
         "seed": seed,
         "log_file": log_file,
         "traces": traces,
+        "source": source.value if source else None,
     }
     options = SolveOptions(
-        argument=problem, stdin=stdin, config=config, flags=flags, json=json, save=save, thread=thread, verbose=verbose
+        argument=problem,
+        stdin=stdin,
+        config=config,
+        flags=flags,
+        json=json,
+        save=save,
+        thread=thread,
+        verbose=verbose,
+        yes=yes,
     )
     raise typer.Exit(run_solve(options))
 

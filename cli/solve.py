@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 
 from cli.exits import EXPECTED, Exit, UsageError, exit_code, one_line, wants_tracebacks
+from cli.first_model import with_model
 from cli.logs import EventLog, open_log
 from cli.printable import printable
 from cli.progress import Lines, Progress, Quiet, Screen
@@ -57,6 +58,8 @@ class SolveOptions:
     resume: bool = False
     """Go on with the thread instead of reading a problem."""
     verbose: bool = False
+    yes: bool = False
+    """Fetch a model that is needed and not here without asking."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,13 +84,20 @@ def run_solve(options: SolveOptions, opener: Opener | None = None) -> int:
         opener: makes the solver; None loads the model and the sandbox that the settings name.
     """
     try:
-        return _solve(options, opener or _open)
+        return _solve(options, opener)
     except EXPECTED as error:
         if wants_tracebacks():
             raise
         return _fail(one_line(error), exit_code(error), options)
     except KeyboardInterrupt:
         return _fail("interrupted before a program was found", Exit.INTERRUPTED, options)
+
+
+def _ready(options: SolveOptions, settings: Settings, opener: Opener | None) -> tuple[Settings, Opener]:
+    """Return settings whose model is here, and what opens it; an opener that was handed in has its own model."""
+    if opener is not None:
+        return settings, opener
+    return with_model(settings, yes=options.yes, quiet=options.json), _open
 
 
 def _open(settings: Settings) -> OpenSolver:
@@ -107,10 +117,11 @@ def _complain(message: str) -> None:
     print(f"atlas: {printable(message)}", file=sys.stderr)
 
 
-def _solve(options: SolveOptions, opener: Opener) -> int:
+def _solve(options: SolveOptions, given: Opener | None) -> int:
     settings = load_settings(options.config, os.environ, options.flags)
     problem = None if options.resume else read_problem(problem_source(options.argument, stdin=options.stdin))
     _check(options, settings)
+    settings, opener = _ready(options, settings, given)
     with (
         _store(options, settings) as store,
         open_log(settings.log_file, verbose=options.verbose) as log,
@@ -151,7 +162,7 @@ def _progress(options: SolveOptions, settings: Settings) -> Progress:
     console = Console(stderr=True, highlight=False)
     if console.is_terminal and not options.verbose:
         return Screen(console, settings)
-    return Quiet() if options.json else Lines(console)
+    return Quiet() if options.json else Lines(console, settings)
 
 
 @contextmanager

@@ -161,6 +161,16 @@ science() { # what scientific programs import in their boxes; others than tests 
         say "going on without: the tests of scientific programs will be skipped"
 }
 
+test_model() { # the small real code model that the tests of the whole loop use; it lies in the user's store
+    [ "${ATLAS_EXTRA:-}" = test ] || return 0
+    local look='import sys; from pathlib import Path; from inference.sources import is_here, offer
+from inference.pulled import default_folder; sys.exit(not is_here(offer("qwen2.5-coder-0.5b"), default_folder()))'
+    "$venv/bin/python" -c "$look" && return
+    say "fetching the small code model for the tests, half a gigabyte, once"
+    env -u ATLAS_MODELS_FOLDER "$venv/bin/python" -m cli.entry models pull qwen2.5-coder-0.5b >/dev/null ||
+        say "going on without: the tests of the loop with a real model will be skipped"
+}
+
 server_dependencies() { # LangGraph's own server; the test extra has it as well
     [ "${ATLAS_EXTRA:-}" = server ] || return 0
     "$venv/bin/python" -c 'import importlib.util as u, sys; sys.exit(not u.find_spec("langgraph_api"))' && return
@@ -202,5 +212,6 @@ test_dependencies
 server_dependencies
 package
 science
+test_model
 compilers
 image

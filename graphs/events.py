@@ -43,6 +43,15 @@ class ModelAnswered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TextsGrew:
+    """The model has written more of a text that a box waits for; told every few tokens, so that a view can count."""
+
+    box: str
+    tokens: int
+    """Generated since this text was last told of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CandidateArrived:
     """A program was written."""
 
@@ -85,4 +94,14 @@ class AwaitsApproval:
     """What would be released."""
 
 
-Event = BoxStarted | BoxFinished | ModelAnswered | CandidateArrived | CandidateRan | Spent | Finished | AwaitsApproval
+Event = (
+    BoxStarted
+    | BoxFinished
+    | ModelAnswered
+    | TextsGrew
+    | CandidateArrived
+    | CandidateRan
+    | Spent
+    | Finished
+    | AwaitsApproval
+)

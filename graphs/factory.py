@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from inference.fit import Fit, Wish
     from inference.gguf_file import GgufHeader
     from inference.layout import Width
+    from inference.pulled import Pulled
 
+EMBEDDED_NAME = "embedded"
+"""Names the demonstration model in the settings."""
 EMBEDDED = Path(__file__).parent.parent / "inference" / "embedded" / "model.gguf"
 API_KEY = "ATLAS_API_KEY"
 PROMPT_TOKENS = 2048
@@ -30,7 +33,7 @@ _CACHE_SHARE = 0.25
 
 
 def open_model(settings: Settings) -> Model:
-    """Return the model: a GGUF file, an OpenAI-compatible server, or the embedded one when none is named.
+    """Return the model: a GGUF file, an OpenAI-compatible server, or what `model_path` takes when none is named.
 
     Raises:
         ModelError: one line says what is wrong with the file or the server.
@@ -60,16 +63,48 @@ def open_model(settings: Settings) -> Model:
 
 
 def model_path(settings: Settings) -> Path:
-    """Return the model file that the settings name: the embedded one, a path, or a pulled model.
+    """Return the model file that the settings name: a path, a pulled model, or the embedded one.
+
+    Where they name none it is the best pulled model that fits, else the embedded one: nothing is ever fetched here.
 
     Raises:
         ModelError: the name is known and the model not pulled, or nothing has that name.
     """
-    if not settings.model:
+    if settings.model == EMBEDDED_NAME:
         return EMBEDDED
+    if not settings.model:
+        best = best_here(settings)
+        return best.path if best is not None else EMBEDDED
     from inference.pulled import locate
 
     return locate(settings.model, models_folder(settings))
+
+
+def best_here(settings: Settings) -> Pulled | None:
+    """Return the largest pulled model that fits and is fast enough here, else the largest that fits, else None."""
+    from inference.catalogue import by_name_only
+    from inference.machine import look
+    from inference.pulled import is_first, pulled_files, size_of
+    from inference.suiting import fast_enough, tokens_a_second
+
+    found = [one for one in pulled_files(models_folder(settings)) if one.here and is_first(one.record.file)]
+    whole = [one for one in found if not by_name_only(one.record.repository)]
+    fitting = [one for one in sorted(whole, key=size_of, reverse=True) if _fits(one.path, settings)]
+    if len(fitting) < 2:
+        return fitting[0] if fitting else None
+    machine = look()
+    quick = (one for one in fitting if fast_enough(tokens_a_second(one.record.repository, size_of(one), machine)))
+    return next(quick, fitting[0])
+
+
+def _fits(path: Path, settings: Settings) -> bool:
+    from inference.pulled import whole_header
+
+    try:
+        fitting(path.name, whole_header(path), settings)
+    except ModelError:
+        return False
+    return True
 
 
 def models_folder(settings: Settings) -> Path:

@@ -278,7 +278,7 @@ def open_solver(settings: Settings = Settings()) -> OpenSolver:
     >>> from pathlib import Path
     >>> from graphs import open_solver
     >>> with open_solver() as solver:
-    ...     events = [type(event).__name__ for event in solver.stream(Path("cli/example.md").read_text())]
+    ...     events = [type(event).__name__ for event in solver.stream(Path("cli/embedded_example.md").read_text())]
     >>> "CandidateArrived" in events, events[-1]
     (True, 'Finished')
 
@@ -302,7 +302,7 @@ def solve(problem: Problem | str, settings: Settings = Settings()) -> Answer:
 
     >>> from pathlib import Path
     >>> from graphs import solve
-    >>> answer = solve(Path("cli/example.md").read_text())
+    >>> answer = solve(Path("cli/embedded_example.md").read_text())
     >>> answer.code.startswith("def pack_line(")
     True
 
@@ -321,7 +321,7 @@ async def asolve(problem: Problem | str, settings: Settings = Settings()) -> Ans
     >>> import asyncio
     >>> from pathlib import Path
     >>> from graphs import asolve
-    >>> answer = asyncio.run(asolve(Path("cli/example.md").read_text()))
+    >>> answer = asyncio.run(asolve(Path("cli/embedded_example.md").read_text()))
     >>> answer.code.startswith("def pack_line(")
     True
 

@@ -75,7 +75,7 @@ def build_solver(*, checkpointer: Checkpointer = None, **compile_options: Any) -
     >>> def write_patch(ticket: Ticket) -> Ticket:
     ...     return {"patch": solver.invoke({"statement": ticket["text"]}, context=context)["answer"].code}
     >>> outer = StateGraph(Ticket).add_node(write_patch).add_edge(START, "write_patch").compile()
-    >>> outer.invoke({"text": Path("cli/example.md").read_text()})["patch"].startswith("def pack_line(")
+    >>> outer.invoke({"text": Path("cli/embedded_example.md").read_text()})["patch"].startswith("def pack_line(")
     True
     >>> model.close(); sandbox.close()
 

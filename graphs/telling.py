@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from langgraph.types import Overwrite
 
-from graphs.events import BoxFinished, BoxStarted, CandidateArrived, CandidateRan, Event, ModelAnswered, Spent
+from graphs.events import (
+    BoxFinished,
+    BoxStarted,
+    CandidateArrived,
+    CandidateRan,
+    Event,
+    ModelAnswered,
+    Spent,
+    TextsGrew,
+)
 from graphs.threads import INTERRUPT
 from nodes.state import SolveState, add_costs
 
@@ -24,6 +34,8 @@ class Teller:
         """Whether the graph stands still until a person has answered."""
         self._began: dict[str, float] = {}
         self._tokens: dict[str, int] = {}
+        self._lengths: dict[tuple[str, int], Counter[int]] = {}
+        """How many texts of a box and index have been told at each length: fanned-out calls share their indices."""
         self._start = time.monotonic()
 
     def tell(self, part: Any) -> Iterator[Event]:
@@ -62,12 +74,14 @@ class Teller:
         now = time.monotonic()
         for box, began in self._began.items():
             yield BoxFinished(box=box, seconds=now - began, tokens=self._tokens.get(box, 0))
-        self._began, self._tokens = {}, {}
+        self._began, self._tokens, self._lengths = {}, {}, {}
         yield Spent(tokens=self.state.tokens_spent, seconds=now - self._start)
 
     def _custom(self, data: dict[str, Any]) -> Iterator[Event]:
         if data["kind"] == "candidate":
             yield CandidateArrived(id=data["id"], origin=data["origin"], tokens=data["tokens"])
+        elif data["kind"] == "tokens":
+            yield TextsGrew(box=data["box"], tokens=self._grown(data["box"], data["index"], data["tokens"]))
         elif data["kind"] == "answered":
             yield ModelAnswered(**{key: value for key, value in data.items() if key != "kind"})
         elif data["kind"] == "ran":
@@ -76,3 +90,11 @@ class Teller:
                     yield CandidateRan(
                         id=candidate.id, passed=data["passed"], total=data["total"], status=data["status"]
                     )
+
+    def _grown(self, box: str, index: int, length: int) -> int:
+        """Return what a text of this length has grown by: it was one of those that were told shorter, the longest."""
+        lengths = self._lengths.setdefault((box, index), Counter())
+        before = max((one for one, texts in lengths.items() if texts and one < length), default=0)
+        lengths[before] -= 1 if before else 0
+        lengths[length] += 1
+        return length - before

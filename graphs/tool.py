@@ -30,7 +30,7 @@ def atlas_tool(solver: OpenSolver, *, approve: bool = False, name: str = "atlas"
     >>> from graphs.tool import atlas_tool
     >>> with open_solver() as solver:
     ...     tool = atlas_tool(solver)  # create_agent(model, [tool])
-    ...     told = tool.invoke({"statement": Path("cli/example.md").read_text()})
+    ...     told = tool.invoke({"statement": Path("cli/embedded_example.md").read_text()})
     >>> told.splitlines()[0].split(":")[0], "def pack_line(" in told
     ('verified', True)
 

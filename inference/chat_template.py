@@ -92,6 +92,16 @@ class ChatTemplate:
             parts.append(Piece(text=part if by_template else messages[int(part)].content, by_template=by_template))
         return tuple(part for part in parts if part.text)
 
+    def after_reply(self) -> str:
+        """Return what the template writes between an assistant's reply and the user's next turn.
+
+        Raises:
+            ModelError: the template fails, loops, or drops a message.
+        """
+        text = self._rendered((("system", "user", "assistant", "user"), False))
+        by_index = _PLACEHOLDER.split(text)
+        return by_index[by_index.index("2") + 1]
+
     def _rendered(self, shape: _Shape) -> str:
         if shape not in self._shapes:
             wanted = [shape] if self._shapes else [shape, *((roles, on) for roles in _COMMON for on in (True, False))]

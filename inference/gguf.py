@@ -124,7 +124,7 @@ class GgufModel:
         """Return what users should know of this model: its own words, and what it cannot do here."""
         uncontrolled = not self.can_think and speaks_of_thinking(self._prompts.template)
         own = header.text("atlas.notice") or ("" if self._llama.shape.can_fork else _UNSHARED)
-        return "; ".join(filter(None, (own, _UNCONTROLLED if uncontrolled else "")))
+        return "; ".join(filter(None, (own, self._prompts.notice, _UNCONTROLLED if uncontrolled else "")))
 
     @property
     def can_think(self) -> bool:

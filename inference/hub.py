@@ -2,14 +2,11 @@
 
 huggingface_hub's own download starts anew in each process, so the pieces are put together here: its client lists the
 repository and its `http_get` fetches bytes, retries and shows the progress, into a partial file that outlives the
-process. The partial file's name holds the hash that the hub announced, so that bytes of two versions never mix; the
-file gets its name only after its SHA-256 was checked.
+process (`inference/arriving.py`).
 """
 
 from __future__ import annotations
 
-import fcntl
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,16 +16,17 @@ from typing import BinaryIO
 import httpx2
 from huggingface_hub import HfApi, constants, hf_hub_url
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, OfflineModeIsEnabled, RepositoryNotFoundError
-from huggingface_hub.file_download import http_get
+from huggingface_hub.file_download import get_hf_file_metadata, http_get
 from huggingface_hub.utils import (  # type: ignore[attr-defined]  # exported, not listed
     build_hf_headers,
     http_stream_backoff,
 )
 
+from inference.arriving import bring
 from inference.base import ModelError
 from inference.catalogue import Reference, nearest
 from inference.gguf_file import GgufHeader, HeaderGoesOnError, read_start
-from inference.pulled import Pulled, Record, keep_record, parts, place, read_record, sha256_of, whole_name
+from inference.pulled import Pulled, Record, parts, whole_name
 
 _PATIENCE_SECONDS = 20.0
 _FIRST_BYTES, _MOST_HEADER_BYTES = 1 << 23, 1 << 28
@@ -153,74 +151,59 @@ def pull(
         on_check: called with the bytes of each piece that was hashed.
 
     Raises:
-        HubError: the hub fails, or the bytes are not what it announced; what arrived stays for the next pull.
+        HubError: the hub fails; what arrived stays for the next pull.
+        DamagedFileError: the bytes are not what it announced.
         ModelError: the disk is full or the folder cannot be written.
     """
-    path = place(folder, record.repository, record.file)
-    if path.is_file() and _is_this(path, record, on_check):
-        keep_record(path, record)
-        return Pulled(path=path, record=record)
-    partial = path.with_name(f"{path.name}.{record.sha256[:16]}.part")
-    with _one_line(record.repository, endpoint), _opened(partial) as file:
-        _check_room(partial, record)
-        _fetch(file, record, endpoint)
-    if sha256_of(partial, on_check) != record.sha256:
-        partial.unlink()
-        raise HubError(f"{record.file} arrived damaged: pull it again")
-    partial.replace(path)
-    keep_record(path, record)
-    return Pulled(path=path, record=record)
+    return bring(record, folder, lambda file: fetch(file, record, endpoint), on_check=on_check)
 
 
-def _is_this(path: Path, record: Record, on_check: Callable[[int], None] | None) -> bool:
-    """Say whether a file is the wanted one; what was pulled as such is believed, anything else is hashed."""
-    if path.stat().st_size != record.size:
-        return False
-    try:
-        return read_record(path).sha256 == record.sha256
-    except ModelError:
-        return sha256_of(path, on_check) == record.sha256
+def confirm(record: Record, endpoint: str | None = None) -> None:
+    """Ask the hub whether it has this very file, before anything of it is fetched.
 
-
-@contextmanager
-def _opened(partial: Path) -> Iterator[BinaryIO]:
-    """Open a partial file at its end, for one process at a time."""
-    partial.parent.mkdir(parents=True, exist_ok=True)
-    with partial.open("ab") as made:
-        made.flush()
-    with partial.open("r+b") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise HubError(f"another process is pulling {partial.name}: wait for it") from error
-        file.seek(0, 2)
-        yield file
-
-
-def _check_room(partial: Path, record: Record) -> None:
-    missing = record.size - partial.stat().st_size
-    free = shutil.disk_usage(partial.parent).free
-    if missing > free:
-        raise ModelError(
-            f"{record.file} needs {missing / 1e9:.1f} GB more on the disk of {partial.parent}, {free / 1e9:.1f} are "
-            "free: free some, or set models_folder to another disk"
+    Raises:
+        HubError: it cannot be reached, has no such file, or answers with something else, such as a login page.
+    """
+    url = hf_hub_url(record.repository, record.file, revision=record.revision, endpoint=endpoint)
+    with _one_line(record.repository, endpoint):
+        there = get_hf_file_metadata(url, timeout=_PATIENCE_SECONDS, library_name="atlas")
+    if (there.size, there.etag) != (record.size, record.sha256):
+        raise HubError(
+            f"{endpoint or constants.ENDPOINT} answers with something else than {record.file}, such as a login page: "
+            "check the network and HF_ENDPOINT"
         )
 
 
-def _fetch(file: BinaryIO, record: Record, endpoint: str | None) -> None:
-    if file.tell() > record.size:
-        file.seek(0)
-        file.truncate()
+def fetch(file: BinaryIO, record: Record, endpoint: str | None = None) -> None:
+    """Append what is missing of a file to a partial one.
+
+    Raises:
+        HubError: the hub fails, or sends less than it announced.
+    """
     if record.size > constants.MAX_HTTP_DOWNLOAD_SIZE:
         raise HubError(f"{record.file} is too large for a plain download: pick one that comes in parts")
-    http_get(
-        hf_hub_url(record.repository, record.file, revision=record.revision, endpoint=endpoint),
-        file,
-        resume_size=file.tell(),
-        headers=build_hf_headers(library_name="atlas"),
-        expected_size=record.size,
-        displayed_filename=Path(record.file).name,
-    )
+    with _one_line(record.repository, endpoint), _whole():
+        http_get(
+            hf_hub_url(record.repository, record.file, revision=record.revision, endpoint=endpoint),
+            file,
+            resume_size=file.tell(),
+            headers=build_hf_headers(library_name="atlas"),
+            expected_size=record.size,
+            displayed_filename=Path(record.file).name,
+        )
+
+
+@contextmanager
+def _whole() -> Iterator[None]:
+    """Tell a file that arrived short, of which the client makes an OSError without a number, from a full disk."""
+    try:
+        yield
+    except OSError as error:
+        if "Consistency check failed" not in str(error):
+            raise
+        raise HubError(
+            "the hub sent another number of bytes than it announced: pull again, which goes on where it was"
+        ) from error
 
 
 @contextmanager

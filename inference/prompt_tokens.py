@@ -17,6 +17,12 @@ _LEAST_ROOM = 16
 _MOST_CHARACTERS_PER_TOKEN = 256
 _UNKNOWN, _CONTROL, _USER_DEFINED = 2, 3, 4
 
+NO_TEMPLATE = "the model file has no chat template: ChatML is used, which it may not have been trained on"
+ENDLESS = (
+    "replies end with {0}, which the model file does not list as an end of text: they may run on to their limit; take "
+    "another file of this model"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
@@ -49,8 +55,10 @@ class PromptTokens:
         self._llama = llama
         self._context = context
         self._name = header.text("general.name") or "the model"
+        source = template_source or header.text("tokenizer.chat_template")
+        self._own_template = bool(source)
         self._template = ChatTemplate(
-            template_source or header.text("tokenizer.chat_template") or CHATML,
+            source or CHATML,
             bos=_token_text(header, "tokenizer.ggml.bos_token_id"),
             eos=_token_text(header, "tokenizer.ggml.eos_token_id"),
         )
@@ -71,6 +79,19 @@ class PromptTokens:
     def can_think(self) -> bool:
         """Whether the template knows the model's thinking marks."""
         return self.marks is not None and any(end in self._template.source for _, end in MARKS)
+
+    @property
+    def notice(self) -> str:
+        """What a person should know of the model's template; empty where all is well."""
+        own = "" if self._own_template else NO_TEMPLATE
+        try:
+            between = self._template.after_reply()
+        except ModelError as error:
+            return "; ".join(filter(None, (own, str(error))))
+        mark = self._special.match(between.lstrip()) if self._special else None
+        token = self._tokenise(mark[0]) if mark else []
+        ends = not mark or any(self._llama.ends_text(one) for one in token)
+        return "; ".join(filter(None, (own, "" if ends or not mark else ENDLESS.format(mark[0]))))
 
     def prepare(self, request: Request) -> Prepared:
         """Return a request ready for the engine; when prompt and budget exceed the context, the budget shrinks.

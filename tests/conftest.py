@@ -99,6 +99,34 @@ def _agents_missing() -> str:
     return "" if importlib.util.find_spec("langchain") else "the agents extra is not installed (make test installs it)"
 
 
+def coder_file() -> Path:
+    """Return where the small real code model lies in the user's store (set-up fetches it for the tests)."""
+    from inference.official import official_files
+    from inference.pulled import place
+
+    store = Path(USERS_CACHE or "~/.cache").expanduser() / "atlas" / "models"
+    record = next(one.record for one in official_files() if "0.5B" in one.record.repository)
+    return place(store, record.repository, record.file)
+
+
+def _coder_missing() -> str:
+    from inference.base import ModelError
+    from inference.pulled import Pulled, read_record
+
+    path = coder_file()
+    try:
+        here = Pulled(path=path, record=read_record(path)).here
+    except ModelError:
+        here = False
+    return "" if here else "the small code model is not here (atlas models pull qwen2.5-coder-0.5b)"
+
+
+@pytest.fixture(scope="session")
+def coder() -> Path:
+    """A real code model, small enough for the tests."""
+    return coder_file()
+
+
 def _ray_missing() -> str:
     return "" if importlib.util.find_spec("ray") else "the ray extra is not installed (requirements-ray.lock)"
 
@@ -115,6 +143,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "server": _server_missing,
     "agents": _agents_missing,
     "ray": _ray_missing,
+    "coder": _coder_missing,
 }
 
 
@@ -130,6 +159,8 @@ def own_cache_folder(tmp_path_factory):
         (own / folder.name).symlink_to(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(own.parent))
+        # Which model a command takes by default depends on what the user has pulled; the tests say which they mean.
+        patch.setenv("ATLAS_MODEL", "embedded")
         yield
 
 

@@ -18,6 +18,8 @@ from nodes.problem_text import MAX_CHARS
 from nodes.settings import PolicyName
 
 EXAMPLE = Path(__file__).parents[1] / "example.md"
+# The embedded model, which has the compact profile, solves problems of its own family alone.
+EMBEDDED_EXAMPLE = EXAMPLE.with_name("embedded_example.md")
 POLICY_WORDS: Mapping[PolicyName, str] = {
     "baseline": "One plain sample, nothing else.",
     "phase1": "Several programs at once; the first that passes every example.",
@@ -107,7 +109,7 @@ def page_facts(service: Serving) -> PageFacts:
             budget_seconds=settings.budget_seconds,
             approve=service.approve,
         ),
-        example=EXAMPLE.read_text(encoding="utf-8"),
+        example=(EMBEDDED_EXAMPLE if service.model.profile == "compact" else EXAMPLE).read_text(encoding="utf-8"),
         longest=MAX_CHARS,
     )
 

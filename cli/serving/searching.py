@@ -13,7 +13,7 @@ import structlog
 from cli.logs import EventLog
 from cli.serving.work import Perform, Run
 from graphs import OpenSolver
-from graphs.events import Event
+from graphs.events import Event, TextsGrew
 from nodes.state import Problem
 
 Begin = Callable[[OpenSolver], Iterator[Event]]
@@ -55,7 +55,8 @@ def _following(solver: OpenSolver, begin: Begin) -> Perform:
                 log.write(event)
                 if run.stopped:  # a stop that came before the search began had nothing to cancel
                     solver.cancel()
-                loop.call_soon_threadsafe(run.post, event)
+                if not isinstance(event, TextsGrew):  # Thousands a search, which every follower would be sent.
+                    loop.call_soon_threadsafe(run.post, event)
 
         await asyncio.to_thread(follow)
 

@@ -18,8 +18,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def atlas(*arguments, stdin="", cwd=None, **environment):
-    """Run the command line; settings of the caller's environment do not reach it."""
+    """Run the command line with the embedded model; settings of the caller's environment do not reach it."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("ATLAS_")}
+    inherited["ATLAS_MODEL"] = "embedded"
     return subprocess.run(
         [sys.executable, "-m", "cli.entry", *arguments],
         input=stdin,
@@ -141,12 +142,13 @@ def test_search_killed_without_warning_is_resumed(tmp_path):
     """Kill -9 in the middle of a stored search; the same name goes on."""
     state = {"XDG_STATE_HOME": str(tmp_path)}
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("ATLAS_")}
+    inherited["ATLAS_MODEL"] = "embedded"
     command = [
         sys.executable,
         "-m",
         "cli.entry",
         "solve",
-        "cli/example.md",
+        "cli/embedded_example.md",
         "--sandbox",
         "bubblewrap",
         "--thread",

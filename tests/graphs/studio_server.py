@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-EXAMPLE = (ROOT / "cli" / "example.md").read_text(encoding="utf-8")
+EXAMPLE = (ROOT / "cli" / "embedded_example.md").read_text(encoding="utf-8")
 _READY = re.compile(r"Application started up")
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)")
 

@@ -316,3 +316,23 @@ def test_closed_model_refuses(tmp_path, hello):
     for call in (lambda: one(model, hello), lambda: model.count_tokens(hello)):
         with pytest.raises(ModelError, match="closed"):
             call()
+
+
+CHATML_WITH_ANOTHER_END = (
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_start|>\n{% endfor %}"
+)
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        pytest.param(None, "the model file has no chat template", id="none"),
+        pytest.param("{{ raise_exception('no') }}", "the model's chat template fails (TemplateError: no)", id="fails"),
+        pytest.param("{% for", "the model's chat template fails", id="no-template"),
+        pytest.param(CHATML_WITH_ANOTHER_END, "replies end with <|im_start|>, which the model file", id="endless"),
+    ],
+)
+def test_notice_says_what_is_wrong_with_the_template(open_tiny, template, words):
+    notice = open_tiny(template=template).notice
+    assert words in notice
+    assert "\n" not in notice

@@ -9,6 +9,7 @@ import socket
 import pytest
 from huggingface_hub import constants, hf_hub_download
 
+from inference.arriving import DamagedFileError
 from inference.base import ModelError
 from inference.catalogue import Reference
 from inference.gguf_file import read_header
@@ -136,7 +137,7 @@ def test_damaged_bytes_never_get_the_files_name(hub, record, tmp_path, damage):
         hub.served["small-Q8_0.gguf"] = b"X" + CONTENT[1:]
     else:
         leave_partial(tmp_path, record, b"X" * 1000)
-    with pytest.raises(HubError, match="arrived damaged: pull it again"):
+    with pytest.raises(DamagedFileError, match="arrived damaged: pull it again"):
         pull(record, tmp_path, endpoint=hub.address)
     assert not list(tmp_path.rglob("*.gguf"))
     assert not partial(tmp_path)
@@ -155,7 +156,7 @@ def test_one_process_pulls_at_a_time(hub, record, tmp_path):
     leave_partial(tmp_path, record, CONTENT[:10])
     with partial(tmp_path)[0].open("rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(HubError, match="another process is pulling"):
+        with pytest.raises(ModelError, match="another process is pulling"):
             pull(record, tmp_path, endpoint=hub.address)
 
 

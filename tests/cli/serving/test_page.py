@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cli.serving.keys import KeyFile
-from cli.serving.page_facts import EXAMPLE
+from cli.serving.page_facts import EMBEDDED_EXAMPLE
 from graphs.threads import thread_id
 from inference.scripted import ScriptedModel
 from tests.cli.serving.browsing import PHONE, Tab, check, chromium
@@ -67,7 +67,7 @@ def of_its_own(place):
 
 
 def example():
-    return EXAMPLE.read_text(encoding="utf-8")
+    return EMBEDDED_EXAMPLE.read_text(encoding="utf-8")
 
 
 @pytest.mark.gguf
