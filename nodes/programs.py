@@ -10,12 +10,14 @@ from nodes.parsing import extract_code
 from nodes.state import Problem
 
 _NAME = re.compile(r"\b[A-Z]\w+")
+_ENDED = ("end", "stop_text")
+"""Reasons to stop that leave a reply whole: by itself, or at a text where it was meant to stop."""
 _IMPORTED = re.compile(r"^\s*(?:from\s+typing\s+import|import\s+typing)\b", re.MULTILINE)
 
 
 def program_of(reply: Completion | None, problem: Problem) -> str | None:
     """Return the program of a reply, or None where there is none."""
-    code = extract_code(reply.text, problem.entry_point) if reply else None
+    code = extract_code(reply.text, problem.entry_point, ended=reply.stop in _ENDED) if reply else None
     return with_typing_names(code, problem.starter_code) if code else None
 
 
