@@ -12,17 +12,21 @@ from nodes.parsing.answers import (
     parse_verdict,
 )
 from nodes.parsing.claims import call_arguments
+from nodes.parsing.contents import unbound_names
 from nodes.parsing.fences import fenced_blocks, python_blocks
 from nodes.parsing.programs import extract_code
-from nodes.parsing.self_tests import parse_asserts, parse_inputs, parse_tests
+from nodes.parsing.samples import lone_labels
+from nodes.parsing.self_tests import exact_tests, parse_asserts, parse_inputs, parse_tests
 from nodes.parsing.source import LITERAL_CHARS, literal
 
 __all__ = [
     "LITERAL_CHARS",
     "call_arguments",
+    "exact_tests",
     "extract_code",
     "fenced_blocks",
     "literal",
+    "lone_labels",
     "parse_asserts",
     "parse_bullets",
     "parse_choice",
@@ -32,4 +36,5 @@ __all__ = [
     "parse_tests",
     "parse_verdict",
     "python_blocks",
+    "unbound_names",
 ]

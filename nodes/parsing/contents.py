@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import builtins
 
+from nodes.parsing.mending import tree_of
+
 
 def defines(tree: ast.Module, name: str) -> bool:
     """Whether a program binds a name at its top, or as the method of a class."""
@@ -55,6 +57,12 @@ def _word(node: ast.AST) -> str:
 def names(tree: ast.Module) -> set[str]:
     """Return the names that a program binds at its top."""
     return set().union(*(_bound(node) for node in tree.body))
+
+
+def unbound_names(code: str) -> tuple[str, ...]:
+    """Return the names that a program uses and neither binds nor has from Python; none where it is no Python."""
+    tree = tree_of(code)
+    return tuple(sorted(lacking(tree))) if tree is not None else ()
 
 
 def lacking(tree: ast.Module) -> set[str]:

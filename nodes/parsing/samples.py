@@ -34,6 +34,33 @@ def sample_pairs(reply: str) -> tuple[tuple[str, str], ...]:
     return labelled_pairs(plain_labels(reply))
 
 
+def lone_labels(text: str) -> list[int]:
+    """Return the lines, from 0, of the labels that have no partner: an input without an output, or the other way."""
+    labels = list(_label_lines(text.replace("\r\n", "\n").split("\n")))
+    lone: list[int] = []
+    waiting: int | None = None
+    for line, name in labels:
+        if name == "Input" or waiting is None:
+            lone += [waiting] if waiting is not None else [line] if name == "Output" else []
+            waiting = line if name == "Input" else None
+        else:
+            waiting = None
+    return [*lone, *([waiting] if waiting is not None else [])]
+
+
+def _label_lines(lines: list[str]) -> Iterator[tuple[int, str]]:
+    fence = ""
+    for i, line in enumerate(lines):
+        mark = _FENCE.match(line)
+        if mark is not None:
+            fence = "" if fence and line.strip().startswith(fence) else fence or mark[1]
+        elif not fence:
+            tag = _OPEN_TAG.match(line) if "<" in line else None
+            (plain,) = [tag["name"]] if tag else list(_labelled(line))
+            if tag or plain != line or plain.startswith(("Input:", "Output:")):
+                yield i, _name(plain.partition(":")[0])
+
+
 def sample_inputs(reply: str) -> tuple[str, ...]:
     """Return the inputs of a reply, without repeats."""
     blocks = labelled_blocks(plain_labels(reply))

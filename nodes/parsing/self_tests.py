@@ -40,8 +40,8 @@ def parse_tests(reply: str, mode: Mode, entry_point: str) -> tuple[tuple[str, st
 
 def parse_asserts(text: str, entry_point: str) -> tuple[tuple[str, str], ...]:
     """Return the (input, expected output) pairs of the statements that say, without a tolerance, what is returned."""
-    found = (claim.pair for claim in _asserted(text, Names(entry_point)) if claim.relation == "equal")
-    return tuple(dict.fromkeys(found))
+    found = (claim for _, told in _asserted(text, Names(entry_point)) for claim in told)
+    return tuple(dict.fromkeys(claim.pair for claim in found if claim.relation == "equal"))
 
 
 def parse_inputs(reply: str, mode: Mode, entry_point: str) -> tuple[str, ...]:
@@ -57,7 +57,28 @@ def parse_inputs(reply: str, mode: Mode, entry_point: str) -> tuple[str, ...]:
 def read_claims(reply: str, entry_point: str) -> list[Claim]:
     """Return the tests of a reply, in order."""
     names = Names(entry_point)
-    return list(_asserted(reply, names)) or list(_said(reply, entry_point, names)) or list(_listed(reply, names))
+    asserted = [claim for _, found in _asserted(reply, names) for claim in found]
+    said = [claim for _, claim in _said(reply, entry_point, names)] if not asserted else []
+    return asserted or said or list(_listed(reply, names))
+
+
+def exact_tests(text: str, entry_point: str) -> tuple[tuple[tuple[str, str], ...], tuple[int, ...]]:
+    """Return the pairs of a text that is all tests, and the lines, from 0, that look like a test and give none."""
+    names = Names(entry_point)
+    found: dict[int, tuple[Claim, ...]] = {}
+    for lines, told in _asserted(text, names):
+        if told:
+            found |= dict.fromkeys(lines, ())
+            found[lines.start] = tuple(told)
+    for lines, claim in _said(text, entry_point, names):
+        if lines.start not in found:
+            found |= {line: () for line in lines if line not in found}
+            found[lines.start] = (claim,)
+    unread = [line for line, told in found.items() if any(claim.relation != "equal" for claim in told)]
+    looks = re.compile(rf"\b{re.escape(entry_point)}\s*\(|^\s*(?:assert\b|>>>|self\.assert)")
+    unread += [i for i, line in enumerate(text.split("\n")) if i not in found and looks.search(line)]
+    pairs = dict.fromkeys(claim.pair for _, told in sorted(found.items()) for claim in told)
+    return tuple(pairs), tuple(sorted(unread))
 
 
 def _first(lines: Iterator[str]) -> Iterator[str]:
@@ -72,12 +93,13 @@ def _called(line: str, names: Names) -> str | None:
     return names.arguments(node) if node is not None else None
 
 
-def _asserted(reply: str, names: Names) -> Iterator[Claim]:
+def _asserted(reply: str, names: Names) -> Iterator[tuple[range, list[Claim]]]:
+    """Yield what each statement claims, with its lines."""
     scope = Scope()
-    for indent, node in statements(reply):
-        scope.leave(indent)
+    for one in statements(reply):
+        scope.leave(one.indent)
         try:
-            yield from list(_of_statement(indent, node, scope, names))
+            yield one.lines, list(_of_statement(one.indent, one.node, scope, names))
         except (RecursionError, ValueError):  # deeper than trees are walked, or a number longer than Python spells
             continue
 
@@ -100,8 +122,8 @@ def _of_statement(indent: int, node: ast.stmt, scope: Scope, names: Names) -> It
             scope.function(indent)
 
 
-def _said(reply: str, entry_point: str, names: Names) -> Iterator[Claim]:
-    """Yield what lines say that a call gives: `f(1) -> 2`, `print(f(1))  # 2`, doctests."""
+def _said(reply: str, entry_point: str, names: Names) -> Iterator[tuple[range, Claim]]:
+    """Yield what lines say that a call gives, with them: `f(1) -> 2`, `print(f(1))  # 2`, doctests."""
     lines = reply.replace("\r\n", "\n").split("\n")
     left = _MOST_SAID
     for i, line in enumerate(lines):
@@ -118,7 +140,7 @@ def _said(reply: str, entry_point: str, names: Names) -> Iterator[Claim]:
         below = line.lstrip("`* \t").startswith(_PROMPT) and not rest.strip(" )")
         value = _shown(lines[i + 1 : i + 1 + _MOST_LINES]) if below else _given(rest)
         if value is not None:
-            yield Claim(arguments, value)
+            yield range(i, i + 1), Claim(arguments, value)
 
 
 def _call_in(line: str, entry_point: str) -> tuple[str, str] | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from nodes.parsing.answers import BULLET
 from nodes.parsing.source import LITERAL_CHARS, NOT_PYTHON, module_of, without_strings
@@ -28,8 +29,18 @@ _REMARK = re.compile(r"(?<!\s)\s+(?:\(|--?\s|\u2013|\u2014|\u2192|=>|->|//|becau
 _OPENING, _CLOSING = "([{", ")]}"
 
 
-def statements(text: str) -> Iterator[tuple[int, ast.stmt]]:
-    """Yield the statements of a text with the indentation of their lines; a head such as `for ...:` stands alone."""
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement and where it stands."""
+
+    lines: range
+    """From 0."""
+    indent: int
+    node: ast.stmt
+
+
+def statements(text: str) -> Iterator[Statement]:
+    """Yield the statements of a text; a head such as `for ...:` stands alone."""
     lines = text.replace("\r\n", "\n").split("\n")
     at = 0
     left, characters = MOST_STATEMENTS, _MOST_CHARS
@@ -42,7 +53,7 @@ def statements(text: str) -> Iterator[tuple[int, ast.stmt]]:
         left, characters = left - 1, characters - len(chunk)
         body = _parsed(chunk)
         for node in body:
-            yield len(lines[at]) - len(lines[at].lstrip()), node
+            yield Statement(range(at, after), len(lines[at]) - len(lines[at].lstrip()), node)
         at = after if body else at + 1
 
 
