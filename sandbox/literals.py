@@ -124,7 +124,7 @@ class _Parser:
         if not all(isinstance(item, int | float | str) for item in items) or len(str(items)) > _MOST_NUMBER:
             raise ValueError(f"{name} of something else than short numbers")
         try:
-            return check(encode(Fraction(*items) if name == "Fraction" else Decimal(*items)))  # type: ignore[arg-type]
+            return check(encode(Fraction(*items) if name == "Fraction" else Decimal(*items)))  # type: ignore[call-overload,arg-type]
         except (ArithmeticError, TypeError) as error:
             raise ValueError(f"no {name}: {items}") from error
 
