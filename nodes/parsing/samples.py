@@ -21,6 +21,7 @@ _TITLE = re.compile(
     r"\s*#?\d*\s*[*_]{0,3}",
     re.IGNORECASE,
 )
+_NAMED_VALUE = re.compile(r"^\s*(?:[-*+\u2022]\s+`|[-*+\u2022]?\s*`?[A-Za-z_]\w*`?\s*=\s)")
 _LONGEST_HEAD = 80
 _OPEN_TAG = re.compile(
     r"^\s*<(?P<name>(?:expected[_-]?)?(?:std)?(?:input|output|in|out))\b[^<>]{0,40}>(?P<rest>.*)$", re.IGNORECASE
@@ -32,6 +33,11 @@ _FENCE = re.compile(r"^\s*(`{3,}|~{3,})")
 def sample_pairs(reply: str) -> tuple[tuple[str, str], ...]:
     """Return the (input, output) pairs of a reply."""
     return labelled_pairs(plain_labels(reply))
+
+
+def data_pairs(reply: str) -> tuple[tuple[str, str], ...]:
+    """Return the pairs that a program can read and write; a list of names with values is about an input, and none."""
+    return tuple(pair for pair in sample_pairs(reply) if not any(map(_is_description, pair)))
 
 
 def lone_labels(text: str) -> list[int]:
@@ -64,7 +70,12 @@ def _label_lines(lines: list[str]) -> Iterator[tuple[int, str]]:
 def sample_inputs(reply: str) -> tuple[str, ...]:
     """Return the inputs of a reply, without repeats."""
     blocks = labelled_blocks(plain_labels(reply))
-    return tuple(dict.fromkeys(text for label, text in blocks if label == "input"))
+    return tuple(dict.fromkeys(text for label, text in blocks if label == "input" and not _is_description(text)))
+
+
+def _is_description(text: str) -> bool:
+    lines = [line for line in text.split("\n") if line.strip()]
+    return bool(lines) and all(_NAMED_VALUE.match(line) for line in lines)
 
 
 def plain_labels(reply: str) -> str:

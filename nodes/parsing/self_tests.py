@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from nodes.parsing.claims import Claim, Names, claims, unittest_claims
-from nodes.parsing.samples import sample_inputs, sample_pairs
+from nodes.parsing.samples import data_pairs, sample_inputs, sample_pairs
 from nodes.parsing.scopes import Scope
 from nodes.parsing.source import LITERAL_CHARS, expression_of
 from nodes.parsing.statements import MOST_STATEMENTS, bare, statements
@@ -34,7 +34,7 @@ _PROMPT = ">>>"
 def parse_tests(reply: str, mode: Mode, entry_point: str) -> tuple[tuple[str, str], ...]:
     """Return the (input, expected output) pairs of a reply, without repeats."""
     if mode == "stdio":
-        return sample_pairs(reply)
+        return data_pairs(reply)
     return tuple(dict.fromkeys(claim.pair for claim in read_claims(reply, entry_point)))
 
 

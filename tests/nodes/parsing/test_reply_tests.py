@@ -168,3 +168,7 @@ def test_labels_of_data_are_read_in_any_dress(reply):
 def test_data_in_a_fence_is_no_label():
     reply = "Input:\n```\n- output: 3\n<input>\n```\nOutput:\n```\nresult: 4\n```"
     assert parse_tests(reply, "stdio", "") == (("- output: 3\n<input>\n", "result: 4\n"),)
+
+
+def test_a_description_of_an_input_is_no_input():
+    assert parse_tests("Input:\n- `n = 4`\n- `a = [1, 2]`\n\nOutput:\n16\n", "stdio", "") == ()
