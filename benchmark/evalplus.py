@@ -13,7 +13,7 @@ from benchmark.evalplus_compare import ORACLES
 from benchmark.evalplus_inputs import meant
 from benchmark.published import Row, md5_of, read_rows, text_field
 from benchmark.task import HiddenTest, Rules, Task, TaskError
-from nodes.parsing import parse_tests
+from nodes.parsing import parse_asserts
 from nodes.problem_text import read_problem
 from nodes.state import Problem, PublicTest
 from sandbox.harness import encode
@@ -98,7 +98,7 @@ def python_problem(prompt: str, entry_point: str) -> Problem:
 def mbpp_problem(prompt: str, entry_point: str) -> Problem:
     """Return MBPP's form: a sentence and one assertion, which is the example."""
     text = prompt.strip().removeprefix('"""').removesuffix('"""').strip()
-    pairs = parse_tests(text, "function", entry_point)
+    pairs = parse_asserts(text, entry_point)
     return Problem(
         statement=f"{text}\n\nThe function is named `{entry_point}`.",
         mode="function",

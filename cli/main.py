@@ -202,6 +202,14 @@ def serve(
     texts: Annotated[int, typer.Option(min=1, max=64, help="Texts of the model `raw` that are written together.")] = 16,
     waiting: Annotated[int, typer.Option(min=0, help="Requests that may wait; more get 429 and a time.")] = 64,
     grace: Annotated[float, typer.Option(min=0, help="Seconds that runs may take to finish after Ctrl-C.")] = 30.0,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A further name of this server, as `host.docker.internal`; may be repeated."),
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ORIGIN", help="A page that may call it, as `app://obsidian.md`; may be repeated."),
+    ] = None,
     keys: Annotated[
         Path | None, typer.Option("--keys", metavar="FILE", help="File of the keys, if not that of `atlas keys`.")
     ] = None,
@@ -225,7 +233,14 @@ def serve(
         "policy": policy.value if policy else None,
         "sandbox": sandbox.value if sandbox else None,
     }
-    options = ServeOptions(searches=searches, texts=texts, waiting=waiting, grace_s=grace)
+    options = ServeOptions(
+        searches=searches,
+        texts=texts,
+        waiting=waiting,
+        grace_s=grace,
+        hosts=tuple(allow_host or ()),
+        origins=tuple(allow_origin or ()),
+    )
     command = ServeCommand(host=host, port=port, keys=key_file(keys), config=config, flags=flags, options=options)
     raise typer.Exit(run_serve(command))
 

@@ -57,7 +57,9 @@ def run_serve(command: ServeCommand, opener: Opener = open_solver) -> int:
         keys = KeyFile(command.keys)
         _check(command.host, keys)
         # Where others can come in, a key stands guard, and what they call this machine is not known.
-        options = replace(command.options, hosts=() if is_loopback(command.host) else None)
+        options = command.options
+        if not is_loopback(command.host):
+            options = replace(options, hosts=None)
         app = build_app(settings, options, opener, keys=keys)
         with _bound(command.host, command.port) as listener:
             _serve(app, listener, options)

@@ -9,7 +9,7 @@ Lost against a model in this process: budget forcing (a reply that thinks beyond
 thinking off; there is no minimum), confidence (always None), reproducibility (a server batches requests), exact token
 counts of a prompt (about three characters a token), `repeat_penalty`, GBNF grammars except with llama-server, and with
 strict servers top_k, min_p and the thinking switch, which are left out after such a server refuses them. `notice` says
-so to a person. A stop text is reported as `end`.
+so to a person. A stop text is reported as `end`. A server that loads its model or has no room is waited for.
 
 The key goes into one header and nowhere else.
 """
@@ -21,6 +21,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import sha256
 from math import ceil
@@ -28,9 +29,10 @@ from typing import Any
 
 import httpx
 
-from inference.base import Completion, ContextOverflowError, Message, ModelError, Profile, Request, Thinking
+from inference.base import Completion, Message, ModelError, Profile, Request, Thinking
 from inference.decoding import Limits
 from inference.event_stream import events
+from inference.server_refusals import Fields, LimitReachedError, Patience, Refusal, json_of
 from inference.streamed import StreamedReply, joined, refuse_forms
 from inference.thinking import marks_in
 
@@ -38,7 +40,8 @@ _CONNECT_SECONDS = 10.0
 _SILENCE_SECONDS = 600.0
 _CHARACTERS_PER_TOKEN = 3
 _DEFAULT_CONTEXT = 8_192
-_NOT_STANDARD = ("top_k", "min_p", "chat_template_kwargs", "stream_options")
+_PATIENCE_SECONDS = 120.0
+"""How long a server is asked again that has no room, or loads its model."""
 
 Progress = Callable[[int, int], None]
 
@@ -49,7 +52,14 @@ class OpenAIServerModel:
     profile: Profile = "full"
 
     def __init__(
-        self, base_url: str, *, model: str = "", api_key: str = "", context_tokens: int | None = None, parallel: int = 4
+        self,
+        base_url: str,
+        *,
+        model: str = "",
+        api_key: str = "",
+        context_tokens: int | None = None,
+        parallel: int = 4,
+        patience_s: float = _PATIENCE_SECONDS,
     ) -> None:
         """Ask the server what it serves.
 
@@ -59,6 +69,7 @@ class OpenAIServerModel:
             api_key: sent as a bearer token when not empty.
             context_tokens: prompt and answer together; what the server says bounds it where it says anything.
             parallel: requests under way at once.
+            patience_s: how long a server is waited for that has no room yet, or loads its model.
 
         Raises:
             ModelError: nothing answers there, or it lists no such model.
@@ -72,7 +83,8 @@ class OpenAIServerModel:
             limits=httpx.Limits(max_connections=None),
         )
         self._pool = ThreadPoolExecutor(max_workers=max(1, parallel), thread_name_prefix="openai-server")
-        self._strict = threading.Event()
+        self._fields = Fields()
+        self._patience_s = patience_s
         self._closed = False
         try:
             entry = self._listed(model)
@@ -153,40 +165,61 @@ class OpenAIServerModel:
             reply.left = stop
             return reply
         try:
-            for event in self._events(request, limits):
-                _take(event, reply)
-                if progress is not None:
-                    progress(reply.parts)
-                reply.left = limits.reached() or reply.over_cap(request.thinking)
-                if reply.left is not None:
-                    break
-        except httpx.TimeoutException as error:
+            with self._told():
+                for event in self._events(request, limits):
+                    _take(event, reply)
+                    if progress is not None:
+                        progress(reply.parts)
+                    reply.left = limits.reached() or reply.over_cap(request.thinking)
+                    if reply.left is not None:
+                        break
+        except LimitReachedError as limit:
+            reply.left = limit.stop
+        except TimeoutError as error:
             reply.left = limits.reached()
             if reply.left is None:
-                raise ModelError(f"the server at {self._where} fell silent: look at its log") from error
-        except (httpx.HTTPError, httpx.StreamError) as error:
-            raise self._unreachable(error) from error
+                raise ModelError(str(error)) from error
         return reply
 
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Tell in one line what went wrong with a stream.
+
+        Raises:
+            ModelError: what it was.
+            TimeoutError: the server said nothing for too long, which a deadline may be the reason for.
+        """
+        try:
+            yield
+        except httpx.TimeoutException as error:
+            raise TimeoutError(f"the server at {self._where} fell silent: look at its log") from error
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            raise self._unreachable(error) from error
+        except (AttributeError, TypeError, ValueError, KeyError, RecursionError) as error:
+            raise ModelError(f"the server at {self._where} sends events that make no sense: look at its log") from error
+
     def _events(self, request: Request, limits: Limits) -> Iterator[dict[str, Any]]:
-        body = self._body(request)
+        """Yield the events of a reply; a refusal that may not last is followed by another try."""
+        patience = Patience(self._patience_s, limits.reached)
+        while True:
+            sent = self._fields.of(self._body(request))
+            with self._client.stream("POST", self._chat, json=sent, timeout=self._timeout(limits)) as response:
+                if response.status_code == httpx.codes.OK:
+                    yield from events(response.iter_lines(), self._where)
+                    return
+                refusal = Refusal.of(response, self._where)
+            if not (self._fields.learn(refusal, sent) or patience.wait(refusal)):
+                raise refusal.error()
+
+    @property
+    def _chat(self) -> str:
+        return f"{self._url}/chat/completions"
+
+    def _timeout(self, limits: Limits) -> httpx.Timeout:
         silence = _SILENCE_SECONDS
         if limits.deadline is not None:
             silence = max(0.001, min(silence, limits.deadline - time.monotonic()))
-        timeout = httpx.Timeout(silence, connect=min(silence, _CONNECT_SECONDS))
-        with self._client.stream("POST", f"{self._url}/chat/completions", json=body, timeout=timeout) as response:
-            if response.status_code == httpx.codes.OK:
-                yield from events(response.iter_lines(), self._where)
-                return
-            error = self._refusal(response)
-        if (
-            response.status_code != httpx.codes.BAD_REQUEST
-            or self._strict.is_set()
-            or isinstance(error, ContextOverflowError)
-        ):
-            raise error
-        self._strict.set()
-        yield from self._events(request, limits)
+        return httpx.Timeout(silence, connect=min(silence, _CONNECT_SECONDS))
 
     def _body(self, request: Request) -> dict[str, Any]:
         thinking = request.thinking.at_most > 0
@@ -203,14 +236,13 @@ class OpenAIServerModel:
             "min_p": request.min_p,
             "chat_template_kwargs": {"enable_thinking": thinking},
         }
-        body |= _forms(request)
-        if self._strict.is_set():
-            body = {key: value for key, value in body.items() if key not in _NOT_STANDARD}
-        return body
+        return body | _forms(request)
 
     def _listed(self, model: str) -> dict[str, Any]:
         listing = self._get(f"{self._url}/models")
-        entries = [entry for entry in listing.get("data", []) if isinstance(entry, dict) and "id" in entry]
+        listed = listing.get("data")
+        known = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
+        entries = [entry for entry in known if isinstance(entry.get("id"), str)]
         found = next((entry for entry in entries if model in {"", entry["id"]}), None)
         if found is None:
             names = ", ".join(str(entry["id"]) for entry in entries[:5]) or "none"
@@ -225,29 +257,19 @@ class OpenAIServerModel:
             return {}
 
     def _get(self, url: str) -> dict[str, Any]:
+        patience = Patience(self._patience_s)
         try:
-            response = self._client.get(url, timeout=_CONNECT_SECONDS)
-            if response.status_code != httpx.codes.OK:
-                raise self._refusal(response)
-            answer = response.json()
+            while (response := self._client.get(url, timeout=_CONNECT_SECONDS)).status_code != httpx.codes.OK:
+                refusal = Refusal.of(response, self._where)
+                if not patience.wait(refusal):
+                    raise refusal.error()
         except httpx.HTTPError as error:
             raise self._unreachable(error) from error
-        except ValueError as error:
-            raise ModelError(f"the server at {self._where} sends no JSON: is it OpenAI-compatible?") from error
-        return answer if isinstance(answer, dict) else {}
+        return json_of(response, self._where)
 
     def _unreachable(self, error: Exception) -> ModelError:
         why = " ".join(str(error).split()) or type(error).__name__
         return ModelError(f"no answer from the server at {self._where} ({why}): start it or correct the address")
-
-    def _refusal(self, response: httpx.Response) -> ModelError:
-        code = response.status_code
-        if code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
-            return ModelError(f"the server at {self._where} refuses the key (HTTP {code}): set ATLAS_API_KEY")
-        text = " ".join(response.read().decode("utf-8", "replace").split())[:300]
-        if code == httpx.codes.BAD_REQUEST and "context" in text.lower():
-            return ContextOverflowError(f"the prompt does not fit into the server's context ({text}): shorten it")
-        return ModelError(f"the server at {self._where} answers HTTP {code} ({text}): look at its log")
 
 
 def _take(event: dict[str, Any], reply: StreamedReply) -> None:

@@ -13,7 +13,7 @@ import builtins
 import re
 
 from nodes.labelled import labelled_pairs
-from nodes.parsing import LITERAL_CHARS, call_arguments, literal, parse_tests, python_blocks
+from nodes.parsing import LITERAL_CHARS, call_arguments, literal, parse_asserts, python_blocks
 from nodes.state import Problem, PublicTest
 from sandbox.base import Mode
 
@@ -96,7 +96,7 @@ def _signature(statement: str) -> str:
 
 
 def _function_tests(statement: str, entry_point: str) -> tuple[PublicTest, ...]:
-    asserted = (PublicTest(input=a, expected=b) for a, b in parse_tests(statement, "function", entry_point))
+    asserted = (PublicTest(input=a, expected=b) for a, b in parse_asserts(statement, entry_point))
     tests = [*_doctests(statement, entry_point), *asserted, *_assigned_examples(statement)]
     return tuple(dict.fromkeys(tests))
 

@@ -6,17 +6,27 @@ import re
 import typing
 
 from inference.base import Completion
+from nodes.granted import with_granted_imports
 from nodes.parsing import extract_code
 from nodes.state import Problem
 
 _NAME = re.compile(r"\b[A-Z]\w+")
+_ENDED = ("end", "stop_text")
+"""Reasons to stop that leave a reply whole: by itself, or at a text where it was meant to stop."""
 _IMPORTED = re.compile(r"^\s*(?:from\s+typing\s+import|import\s+typing)\b", re.MULTILINE)
 
 
 def program_of(reply: Completion | None, problem: Problem) -> str | None:
     """Return the program of a reply, or None where there is none."""
-    code = extract_code(reply.text, problem.entry_point) if reply else None
+    code = extract_code(reply.text, problem.entry_point, ended=reply.stop in _ENDED) if reply else None
+    if code and problem.language == "python" and _is_of_a_site(problem):
+        code = with_granted_imports(code)
     return with_typing_names(code, problem.starter_code) if code else None
+
+
+def _is_of_a_site(problem: Problem) -> bool:
+    """Whether programs have the forms that LiveCodeBench grades: LeetCode's class, or text in and text out."""
+    return problem.mode == "stdio" or "class Solution" in problem.starter_code
 
 
 def with_typing_names(code: str, starter_code: str) -> str:

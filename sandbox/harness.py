@@ -75,11 +75,22 @@ _DECODERS: dict[str, Callable[..., object]] = {
     "int": lambda body: int(body, 16),
     "bytes": bytes.fromhex,
     "complex": lambda body: complex(*map(decode, body)),  # type: ignore[call-overload]
+    "fraction": lambda body: _fraction(*map(decode, body)),
 }
 
 
+def _fraction(above: Any, below: Any) -> object:
+    from fractions import Fraction  # a value that is seldom handed in
+
+    return Fraction(above, below)
+
+
 def encode(value: object) -> object:
-    """Return `value` as tagged JSON; only exact builtin types (and the dicts of `collections`) are looked into."""
+    """Return `value` as tagged JSON: as the builtin value that Python's `==` calls equal to it, else opaque.
+
+    Named tuples, enums of texts or integers and other classes that compare as their builtin base does are that base;
+    `Decimal` and `Fraction` are numbers.
+    """
     kind = type(value)
     if value is None or kind is bool or kind is str:
         return value
@@ -87,6 +98,11 @@ def encode(value: object) -> object:
         return _ENCODERS[kind](value)
     if isinstance(value, dict) and kind.__module__ == "collections":
         return _encode_dict(value)
+    if (kind.__module__, kind.__name__) in _RATIONALS:
+        return _encode_rational(value)
+    for base, plain in _BASES:
+        if isinstance(value, base) and kind.__eq__ is base.__eq__:
+            return encode(plain(value))
     return {"opaque": kind.__name__}
 
 
@@ -102,6 +118,25 @@ def _encode_dict(value: dict[object, object]) -> object:
     return {"dict": [[encode(key), encode(item)] for key, item in dict.items(value)]}
 
 
+_RATIONALS = (("decimal", "Decimal"), ("fractions", "Fraction"))
+
+
+def _encode_rational(value: Any) -> object:
+    """Return a number as an integer or a float where it equals one, else as numerator and denominator."""
+    try:
+        above, below = value.as_integer_ratio()
+    except (ValueError, OverflowError):  # nan, or without bounds
+        return _encode_float(float(value))
+    if below == 1:
+        return _encode_int(above)
+    try:
+        if (above / below).as_integer_ratio() == (above, below):
+            return above / below
+    except OverflowError:
+        pass
+    return {"fraction": [_encode_int(above), _encode_int(below)]}
+
+
 _ENCODERS: dict[type, Callable[..., object]] = {
     int: _encode_int,
     float: _encode_float,
@@ -113,6 +148,20 @@ _ENCODERS: dict[type, Callable[..., object]] = {
     bytes: lambda value: {"bytes": value.hex()},
     complex: lambda value: {"complex": [_encode_float(value.real), _encode_float(value.imag)]},
 }
+
+
+# What turns a value of a subclass into one of its builtin base; nothing that the subclass may define is called.
+_BASES: tuple[tuple[Any, Callable[[Any], object]], ...] = (
+    (str, lambda value: "".join(str.__iter__(value))),
+    (int, int.__int__),
+    (float, float.__float__),
+    (tuple, lambda value: tuple(tuple.__iter__(value))),
+    (list, lambda value: list(list.__iter__(value))),
+    (dict, lambda value: dict(dict.items(value))),
+    (frozenset, lambda value: frozenset(frozenset.__iter__(value))),
+    (set, lambda value: set(set.__iter__(value))),
+    (bytes, lambda value: bytes(bytes.__iter__(value))),
+)
 
 
 def find(module: ModuleType, entry_point: str) -> Callable[..., object]:

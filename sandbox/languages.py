@@ -70,7 +70,8 @@ _NODE_MEMORY = r"JavaScript heap out of memory|Array buffer allocation failed|pr
 _NATIVE = f"{BUILD}/main"
 
 # Not -I: it ignores PYTHONHASHSEED, and a set of strings would come out in another order on every run.
-_PYTHON = ("{python}", "-s", "-P", "-B")
+# Integers of so many digits may become text, as the official grader of LiveCodeBench allows.
+_PYTHON = ("{python}", "-s", "-P", "-B", "-X", "int_max_str_digits=50000")
 PYTHON = Language(name="python", source="main.py", run=(*_PYTHON, "main.py"))
 SHELF = "/opt/science"
 SCIENCE = Language(

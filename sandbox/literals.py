@@ -12,7 +12,10 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from decimal import Decimal
+from fractions import Fraction
 
+from sandbox.harness import decode, encode
 from sandbox.values import Node, check
 
 _TOKEN = re.compile(
@@ -30,6 +33,8 @@ _NAMES: dict[str, Node] = {
 _READ_AT_ONCE = 4000
 _MOST_DIGITS = 1_000_000
 _CALLS = ("set", "frozenset", "complex", "opaque")
+_MOST_NUMBER = 3000
+"""Characters of a fraction's or a decimal's parts."""
 _CLOSING = {"[": "]", "(": ")", "{": "}"}
 
 
@@ -101,6 +106,8 @@ class _Parser:
     def _name(self, name: str) -> Node:
         if name in _NAMES:
             return _NAMES[name]
+        if name in ("Fraction", "Decimal"):
+            return self._number(name)
         if name not in _CALLS or self._next()[1] != "(":
             raise ValueError(f"{name[:20]!r} is not a literal")
         items = self._items(")")[0]
@@ -110,6 +117,18 @@ class _Parser:
         elif isinstance(inner, dict) and ("set" in inner or "tuple" in inner):
             (inner,) = inner.values()
         return check({name: inner})
+
+    def _number(self, name: str) -> Node:
+        """Return what `Fraction(1, 3)` or `Decimal('0.1')` spells."""
+        if self._next()[1] != "(":
+            raise ValueError(f"{name!r} is not a literal")
+        items = [decode(item) for item in self._items(")")[0]]
+        if not all(isinstance(item, int | float | str) for item in items) or len(str(items)) > _MOST_NUMBER:
+            raise ValueError(f"{name} of something else than short numbers")
+        try:
+            return check(encode(Fraction(*items) if name == "Fraction" else Decimal(*items)))  # type: ignore[call-overload,arg-type]
+        except (ArithmeticError, TypeError) as error:
+            raise ValueError(f"no {name}: {items}") from error
 
     def _brackets(self, opening: str) -> Node:
         items, pairs, comma = self._items(_CLOSING[opening])

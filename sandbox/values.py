@@ -98,6 +98,12 @@ def _is_complex(body: object) -> bool:
     return all(type(part) in (int, float) or (isinstance(part, dict) and "float" in check(part)) for part in body)
 
 
+def _is_fraction(body: object) -> bool:
+    if not (isinstance(body, list) and len(body) == 2):
+        return False
+    return all(type(part) is int or (isinstance(part, dict) and "int" in check(part)) for part in body)
+
+
 def _is_hex(body: object) -> bool:
     return isinstance(body, str) and bool(re.fullmatch(r"-?0x[0-9a-f]+", body))
 
@@ -112,6 +118,7 @@ _SHAPES: dict[str, Callable[[object], bool]] = {
     "complex": _is_complex,
     "int": _is_hex,
     "bytes": _is_bytes,
+    "fraction": lambda body: _is_fraction(body),
     "float": lambda body: body in ("nan", "inf", "-inf"),
     "opaque": lambda body: isinstance(body, str),
 }
@@ -166,6 +173,11 @@ def _complex_key(body: list[Node]) -> str:
     return real if imaginary == "0" else f"complex({real},{imaginary})"
 
 
+def _fraction_key(body: list[Node]) -> str:
+    """Return the key of a number that is no integer and no float, which the harness has seen to."""
+    return "/".join(_keys(body))
+
+
 def _int_text(value: int) -> str:
     return str(value) if value.bit_length() <= _MAX_DECIMAL_BITS else hex(value)
 
@@ -183,6 +195,7 @@ _TEXT: dict[str, Callable[[Any], str]] = {
     "dict": lambda body: "{" + ", ".join(": ".join(_texts(pair)) for pair in body) + "}",
     "bytes": lambda body: repr(bytes.fromhex(body)),
     "complex": _complex_text,
+    "fraction": lambda body: f"Fraction({', '.join(_texts(body))})",
     "opaque": lambda body: f"opaque({json.dumps(body)})",
 }
 _KEY: dict[str, Callable[[Any], str]] = {
@@ -198,5 +211,6 @@ _KEY: dict[str, Callable[[Any], str]] = {
     "dict": _dict_key,
     "bytes": lambda body: "b" + body.lower(),
     "complex": _complex_key,
+    "fraction": _fraction_key,
     "opaque": lambda body: f"opaque({json.dumps(body)}){UNEQUAL}",
 }

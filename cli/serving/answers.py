@@ -8,7 +8,9 @@ from typing import Any
 
 from cli.progress import WORK, did
 from cli.report import STOPS, answer_record
+from cli.serving.answer_forms import forms_asked
 from cli.serving.asking import refuse_unsupported
+from cli.serving.conversation import task_in
 from cli.serving.errors import ApiError, bad_request, unsupported
 from cli.serving.openai_types import ChatMessage, ChatRequest
 from cli.serving.pieces import Piece, used_by
@@ -24,15 +26,17 @@ _LEAST_ROOM = 24
 """Tokens of the shortest program worth asking for."""
 
 
-def problem_of(body: ChatRequest, service: Service) -> Problem:
-    """Return what the user's messages ask for; a system message is about the chat, not the task.
+def problem_of(body: ChatRequest, service: Service) -> Problem | None:
+    """Return what the user's messages ask for, or None for small talk; a system message is about the chat.
 
     Raises:
         ApiError: a message holds no text, or the statement does not fit the model's context.
         ProblemError: there is no statement.
     """
-    said = [_text(message) for message in body.messages if message.role == "user"]
-    problem = read_problem("\n\n".join(filter(None, said)))
+    task = task_in([_text(message) for message in body.messages if message.role == "user"])
+    if task is None:
+        return None
+    problem = read_problem(task)
     length = service.model.count_tokens([Message(role="user", content=problem.statement)])
     most = service.model.context_tokens
     if length + _LEAST_ROOM > most:
@@ -55,6 +59,7 @@ def search_settings(body: ChatRequest, service: Service) -> Settings:
         raise ApiError(403, "a person approves answers of this server: ask on its page", code="approval_needed")
     settings = SEARCHES[body.model](service.settings)
     most = body.max_completion_tokens or body.max_tokens
+    most = None if most == -1 else most
     changes: dict[str, Any] = {name: getattr(body, name) for name in ("temperature", "top_p", "top_k", "min_p")}
     changes["answer_tokens"] = None if most is None else max(_LEAST_ROOM, min(most, settings.answer_tokens))
     changes["seed"] = None if body.seed is None else body.seed % 2**31
@@ -71,6 +76,7 @@ def _not_for_searches(body: ChatRequest) -> dict[str, bool]:
         "stop": bool(body.stop),
         "n": (body.n or 1) > 1,
         "response_format": body.response_format is not None and body.response_format.type != "text",
+        **dict.fromkeys(forms_asked(body), True),
         "presence_penalty": bool(body.presence_penalty),
         "frequency_penalty": bool(body.frequency_penalty),
     }

@@ -12,10 +12,11 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from cli.logs import open_log
-from cli.serving import chat, embeddings, page_facts, runs
+from cli.serving import chat, embeddings, other_interfaces, page_facts, runs
 from cli.serving.allowance import Callers
 from cli.serving.errors import add_error_handlers
 from cli.serving.gate import Gate
+from cli.serving.head import HeadAsGet
 from cli.serving.keys import KeyFile
 from cli.serving.metrics import Metrics, add_metrics
 from cli.serving.page_files import add_page
@@ -68,6 +69,7 @@ def build_app(
     add_error_handlers(app)
     app.add_middleware(Gate, keys=keys, callers=callers, metrics=metrics, body_bytes=options.body_bytes)
     app.include_router(chat.router)
+    app.include_router(other_interfaces.router)
     app.include_router(embeddings.router)
     app.include_router(runs.router)
     app.include_router(page_facts.router)
@@ -75,7 +77,8 @@ def build_app(
     add_page(app)
 
     _add_health(app)
-    app.add_middleware(SameOrigin, hosts=options.hosts)
+    app.add_middleware(HeadAsGet)
+    app.add_middleware(SameOrigin, hosts=options.hosts, origins=options.origins)
     return app
 
 

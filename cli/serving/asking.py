@@ -10,6 +10,7 @@ from typing import Any
 
 from langchain_core.messages import convert_to_messages
 
+from cli.serving.answer_forms import answer_forms
 from cli.serving.errors import ApiError, bad_request, unsupported
 from cli.serving.openai_types import ChatRequest, CompletionRequest, Effort, Sampled
 from inference.base import Message, Model, Request, Thinking
@@ -21,7 +22,6 @@ _EFFORTS: Mapping[Effort, float] = {
     "none": 0.0, "minimal": 0.0, "low": 0.25, "medium": 0.5, "high": 1.0, "xhigh": 1.0,
 }  # fmt: skip
 """Share of the setting `thinking_tokens`."""
-_ANY_OBJECT = json.dumps({"type": "object"})
 
 
 def chat_requests(body: ChatRequest, model: Model, settings: Settings) -> list[Asked]:
@@ -35,17 +35,29 @@ def chat_requests(body: ChatRequest, model: Model, settings: Settings) -> list[A
     choice = _choice(body)
     offered = bool(tools) and choice != "none"
     demanded = offered and choice != "auto"
+    messages = _messages(body, tools if offered else ())
+    schema, grammar = answer_forms(body)
+    if demanded and (schema or grammar):
+        raise unsupported("tool_choice", "a call that is demanded has a form of its own: ask for one of the two")
     request = Request(
-        messages=_messages(body, tools if offered else ()),
-        max_tokens=body.max_completion_tokens or body.max_tokens or settings.answer_tokens,
+        messages=messages,
+        max_tokens=_most(body.max_completion_tokens or body.max_tokens, settings, model, messages),
         thinking=Thinking(at_most=_thinking(body, model, settings)),
-        json_schema=_call_form(tools, choice) if demanded else _answer_form(body),
+        json_schema=_call_form(tools, choice) if demanded else schema,
+        grammar=grammar,
         **_sampling(body, settings),
     )
     return [Asked(request=one, tools=offered, demanded=demanded, deadline=None) for one in _seeded(request, body)]
 
 
-def completion_requests(body: CompletionRequest, settings: Settings) -> list[Asked]:
+def _most(asked: int | None, settings: Settings, model: Model, messages: Sequence[Message]) -> int:
+    """Return the most tokens of an answer; -1 asks for all that the context holds."""
+    if asked != -1:
+        return asked or settings.answer_tokens
+    return max(1, model.context_tokens - model.count_tokens(messages))
+
+
+def completion_requests(body: CompletionRequest, model: Model, settings: Settings) -> list[Asked]:
     """Return requests that continue each prompt `n` times, as it stands, without a chat template.
 
     Raises:
@@ -57,6 +69,7 @@ def completion_requests(body: CompletionRequest, settings: Settings) -> list[Ask
     if body.best_of not in (None, body.n or 1):
         raise unsupported("best_of", "ask for `n` texts and choose")
     asked: list[Asked] = []
+    schema, grammar = answer_forms(body)
     for prompt in [body.prompt] if isinstance(body.prompt, str) else body.prompt:
         if not (prompt or body.suffix):
             raise bad_request("the prompt is empty", param="prompt")
@@ -64,7 +77,9 @@ def completion_requests(body: CompletionRequest, settings: Settings) -> list[Ask
             messages=(),
             prompt=prompt,
             suffix=body.suffix or "",
-            max_tokens=body.max_tokens or 16,
+            max_tokens=_most(body.max_tokens or 16, settings, model, [Message(role="user", content=prompt)]),
+            json_schema=schema,
+            grammar=grammar,
             **_sampling(body, settings),
         )
         asked += [Asked(request=one, tools=False, demanded=False, deadline=None) for one in _seeded(request, body)]
@@ -111,18 +126,6 @@ def _call_form(tools: Sequence[Mapping[str, Any]], choice: str) -> str:
         return json.dumps(call_schema(tools, choice))
     except ValueError as error:
         raise bad_request(str(error), param="tool_choice") from error
-
-
-def _answer_form(body: ChatRequest) -> str:
-    """Return the JSON schema that the answer must fit; empty when there is none."""
-    wanted = body.response_format
-    if wanted is None or wanted.type == "text":
-        return ""
-    if wanted.type == "json_object":
-        return _ANY_OBJECT
-    if wanted.json_schema is None or wanted.json_schema.form is None:
-        raise bad_request("response_format.json_schema.schema is missing", param="response_format")
-    return json.dumps(wanted.json_schema.form)
 
 
 def _thinking(body: ChatRequest, model: Model, settings: Settings) -> int:

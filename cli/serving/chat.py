@@ -45,14 +45,23 @@ async def chat_completions(body: ChatRequest, request: Request, service: Serving
     A search solves what the user's messages ask for. Its progress is `reasoning_content`, its evidence `atlas` in the
     message, or in the last delta of a stream.
     """
-    known(body.model)
-    if body.model == RAW:
-        asked = chat_requests(body, service.model, service.settings)
-        await asyncio.to_thread(check_room, service.model, asked)
-        run, pieces = _texts(service, caller, asked)
-    else:
-        run, pieces = await _search(body, service, caller)
+    run, pieces = await begun(body, service, caller)
     return await _answer(body, request, run, pieces, Form(body.model, chat=True))
+
+
+async def begun(body: ChatRequest, service: Service, caller: Caller) -> tuple[Run, Pieces]:
+    """Begin to answer a conversation; small talk with a search is answered by the bare model.
+
+    Raises:
+        ApiError: a field cannot be heeded, or there is no such model.
+    """
+    known(body.model)
+    found = None if body.model == RAW else await _search(body, service, caller)
+    if found is not None:
+        return found
+    asked = chat_requests(body, service.model, service.settings)
+    await asyncio.to_thread(check_room, service.model, asked)
+    return _texts(service, caller, asked)
 
 
 @router.post("/completions", response_model=None, responses=_ANSWER)
@@ -61,7 +70,7 @@ async def completions(body: CompletionRequest, request: Request, service: Servin
     known(body.model)
     if body.model != RAW:
         raise ApiError(400, f"{body.model} answers chats only: take the model `{RAW}`", param="model")
-    asked = completion_requests(body, service.settings)
+    asked = completion_requests(body, service.model, service.settings)
     run, pieces = _texts(service, caller, asked)
     if body.echo:
         pieces = _echoed(pieces, [one.request.prompt for one in asked])
@@ -109,9 +118,11 @@ def _texts(service: Service, caller: Caller, asked: list[Asked]) -> tuple[Run, P
     return run, raw_pieces(run)
 
 
-async def _search(body: ChatRequest, service: Service, caller: Caller) -> tuple[Run, Pieces]:
+async def _search(body: ChatRequest, service: Service, caller: Caller) -> tuple[Run, Pieces] | None:
     settings = search_settings(body, service)
     problem = await asyncio.to_thread(problem_of, body, service)
+    if problem is None:
+        return None
     thread = (body.metadata or {}).get("thread", "")
     run = service.search(problem, settings, client=caller.name, thread=thread)
     return run, search_pieces(run, settings)

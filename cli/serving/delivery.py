@@ -12,7 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from cli.serving.errors import AsciiJson, logged
-from cli.serving.pieces import Form, Pieces, Usage, collected
+from cli.serving.pieces import Form, Pieces, Usage, WholeForm, collected
 from cli.serving.work import Run
 
 T = TypeVar("T")
@@ -96,10 +96,19 @@ async def streamed(run: Run, pieces: Pieces, form: Form, *, usage_wanted: bool) 
     Raises:
         ApiError: tells what the run failed with before it had said anything.
     """
+    return await stream_of(run, events(pieces, form, usage_wanted=usage_wanted))
+
+
+async def stream_of(run: Run, content: AsyncIterator[str]) -> Response:
+    """Return server-sent events as a stream; what fails at once is raised instead, so that it gets a status.
+
+    Raises:
+        ApiError: tells what the run failed with before it had said anything.
+    """
     await _settled(run, _AT_ONCE_S)
     if run.done and run.error is not None:
         raise logged(run.error) from run.error
-    return _Stream(events(pieces, form, usage_wanted=usage_wanted), run)
+    return _Stream(content, run)
 
 
 async def _settled(run: Run, seconds: float) -> None:
@@ -112,7 +121,7 @@ async def _settled(run: Run, seconds: float) -> None:
         waiting.exception()
 
 
-async def whole(request: Request, run: Run, pieces: Pieces, form: Form) -> Response:
+async def whole(request: Request, run: Run, pieces: Pieces, form: WholeForm) -> Response:
     """Return a whole answer, or stop the run when the client hangs up before."""
     answer = await unless_gone(request, run, collected(pieces, form))
     return Response(status_code=_GONE) if answer is None else AsciiJson(answer)

@@ -22,6 +22,9 @@ from nodes.problem_text import ProblemError
 from sandbox.base import SandboxUnavailableError
 
 PREFIX = "/v1"
+MESSAGES = f"{PREFIX}/messages"
+_ANTHROPIC = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 413: "request_too_large",
+              429: "rate_limit_error", 503: "overloaded_error"}  # fmt: skip
 _LOG = logging.getLogger("atlas.serve")
 _LONGEST = 300
 
@@ -82,9 +85,15 @@ class ApiError(Exception):
         detail = ErrorDetail(message=one_line(self), type=_kind(self.status), param=self.param, code=self.code)
         return ErrorBody(error=detail).model_dump()
 
-    def response(self) -> AsciiJson:
-        """Return the answer."""
-        return AsciiJson(self.body(), self.status, headers=self.headers)
+    def response(self, path: str = "") -> AsciiJson:
+        """Return the answer, in the form of the interface that a path belongs to."""
+        body = self.anthropic_body() if path.startswith(MESSAGES) else self.body()
+        return AsciiJson(body, self.status, headers=self.headers)
+
+    def anthropic_body(self) -> dict[str, Any]:
+        """Return the body in Anthropic's form."""
+        kind = _ANTHROPIC.get(self.status, "api_error" if self.status >= 500 else "invalid_request_error")
+        return {"type": "error", "error": {"type": kind, "message": one_line(self)}}
 
 
 def bad_request(message: str, *, param: str | None = None, code: str | None = None) -> ApiError:
@@ -132,19 +141,19 @@ def add_error_handlers(app: FastAPI) -> None:
     """Make everything under `/v1` answer in OpenAI's form; other paths keep FastAPI's."""
 
     async def ours(request: Request, error: Exception) -> Response:
-        return api_error(error).response()
+        return api_error(error).response(request.url.path)
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         if not request.url.path.startswith(PREFIX):
             return await http_exception_handler(request, error)
-        return ApiError(error.status_code, str(error.detail), headers=error.headers).response()
+        return ApiError(error.status_code, str(error.detail), headers=error.headers).response(request.url.path)
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         if not request.url.path.startswith(PREFIX):
             return await request_validation_exception_handler(request, error)
-        return _invalid(error.errors()).response()
+        return _invalid(error.errors(), request.headers.get("content-type", "")).response(request.url.path)
 
     for kind in (ApiError, BusyError, StoppedError, ProblemError, ThreadError, ModelError, SandboxUnavailableError):
         app.add_exception_handler(kind, ours)
@@ -153,9 +162,13 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, ours)
 
 
-def _invalid(errors: Sequence[Any]) -> ApiError:
+def _invalid(errors: Sequence[Any], content_type: str) -> ApiError:
     """Return the first thing that is wrong with a request."""
     first = errors[0]
+    if list(first["loc"]) == ["body"] and "json" not in content_type.lower():
+        said = f"it says {content_type[:60]!r}" if content_type else "it is missing"
+        message = f"the header Content-Type must be application/json: {said}"
+        return bad_request(message, param="Content-Type", code="invalid_content_type")
     if first["type"] == "json_invalid":
         return bad_request(f"the body is not valid JSON: {first['ctx']['error']}", code="invalid_json")
     where = ".".join(str(part) for part in first["loc"] if part != "body")

@@ -62,7 +62,7 @@ class Gate:
                 raise ApiError(413, f"a request has {self._body_bytes} bytes at most", code="too_large")
             scope.setdefault("state", {})["caller"] = self._caller(scope)
         except ApiError as error:
-            await error.response()(scope, receive, told)
+            await error.response(scope["path"])(scope, receive, told)
             return
         await self._app(scope, _bounded(receive, self._body_bytes), told)
 
@@ -74,8 +74,7 @@ class Gate:
         """
         if self._keys is None or _is_open(scope["path"]) or not self._keys.guards:
             return self._callers.anybody
-        scheme, _, secret = Headers(scope=scope).get("authorization", "").partition(" ")
-        found = self._keys.find(secret.strip()) if scheme.lower() == "bearer" else None
+        found = self._keys.find(_key_in(Headers(scope=scope)))
         if found is None:
             challenge = {"WWW-Authenticate": "Bearer"}
             message = "no valid key: send `Authorization: Bearer KEY`; `atlas keys create NAME` makes one"
@@ -124,6 +123,12 @@ def caller_of(request: Request) -> Caller:
 
 Calling = Annotated[Caller, Depends(caller_of)]
 """Parameter of a route that needs the caller."""
+
+
+def _key_in(headers: Headers) -> str:
+    """Return the key that a client sends, as OpenAI's and Anthropic's clients do; empty without one."""
+    scheme, _, secret = headers.get("authorization", "").partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "").strip()
 
 
 def _is_open(path: str) -> bool:

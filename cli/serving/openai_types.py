@@ -6,12 +6,17 @@ accepted and not read. Fields that would change the answer and cannot be heeded 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from cli.serving.errors import bad_request
 
 _MOST_N = 16
-_TOKENS = Annotated[int, Field(ge=1, le=1_000_000)]
+_TOKENS = Annotated[int, Field(ge=-1, le=1_000_000)]
+"""-1 is no limit but the context's, as llama-server and LM Studio read it."""
 
 ModelName = Annotated[
     str,
@@ -26,6 +31,23 @@ Stop = str | Annotated[list[str], Field(max_length=64)] | None
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
 
 
+M = TypeVar("M", bound=BaseModel)
+
+
+def validated(kind: type[M], fields: Mapping[str, Any]) -> M:
+    """Return a request that was made of another interface's.
+
+    Raises:
+        ApiError: a field has no value that can be read.
+    """
+    try:
+        return kind.model_validate(dict(fields))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise bad_request(f"{where}: {first['msg']}"[:300], param=where[:300] or None, code="invalid_value") from error
+
+
 class TextPart(BaseModel):
     """A part of a message; the model reads text only."""
 
@@ -38,6 +60,19 @@ class CalledFunction(BaseModel):
 
     name: str
     arguments: str = "{}"
+
+    @field_validator("arguments", mode="before")
+    @classmethod
+    def _an_object(cls, given: object) -> str:
+        """Read what clients send for a call without arguments, and refuse what is no object.
+
+        Raises:
+            ValueError: the text spells no JSON object.
+        """
+        text = json.dumps(given) if isinstance(given, dict) else str(given or "").strip() or "{}"
+        if not isinstance(json.loads(text), dict):
+            raise ValueError("the arguments must be a JSON object")
+        return text
 
 
 class ToolCall(BaseModel):
@@ -98,8 +133,13 @@ class NamedSchema(BaseModel):
 class ResponseFormat(BaseModel):
     """How the answer is written."""
 
+    model_config = ConfigDict(populate_by_name=True)
+
     type: Literal["text", "json_object", "json_schema"]
     json_schema: NamedSchema | None = None
+    form: dict[str, Any] | None = Field(
+        None, alias="schema", description="With `json_object`: what the object must fit."
+    )
 
 
 class StreamOptions(BaseModel):
@@ -125,6 +165,15 @@ class Sampled(BaseModel):
     presence_penalty: float | None = Field(None, ge=-2, le=2)
     frequency_penalty: float | None = Field(None, ge=-2, le=2)
     logit_bias: dict[str, float] | None = None
+    grammar: str | None = Field(None, max_length=200_000, description="GBNF that the answer must match.")
+    json_schema: dict[str, Any] | None = Field(
+        None, description="A schema that the answer must fit, as llama-server's."
+    )
+    guided_json: dict[str, Any] | str | None = Field(None, description="The same, as vLLM's.")
+    guided_choice: Annotated[list[str], Field(min_length=1, max_length=1000)] | None = None
+    guided_regex: str | None = None
+    guided_grammar: str | None = None
+    structured_outputs: dict[str, Any] | None = None
 
 
 class ChatRequest(Sampled):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 from graphs.events import Finished
@@ -77,7 +77,7 @@ def usage_in(event: object) -> Usage | None:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Choice:
+class Choice:
     """One answer so far."""
 
     reasoning: list[str] = field(default_factory=list)
@@ -87,6 +87,7 @@ class _Choice:
     atlas: Mapping[str, Any] | None = None
 
     def add(self, piece: Piece) -> None:
+        """Take in a piece."""
         self.reasoning.append(piece.reasoning)
         self.content.append(piece.content)
         self.tool_calls += piece.tool_calls
@@ -94,6 +95,7 @@ class _Choice:
         self.atlas = piece.atlas or self.atlas
 
     def message(self) -> dict[str, Any]:
+        """Return it as the message of a chat."""
         content = "".join(self.content)
         message: dict[str, Any] = {"role": "assistant", "content": None if self.tool_calls and not content else content}
         if reasoning := "".join(self.reasoning):
@@ -103,6 +105,13 @@ class _Choice:
         if self.atlas is not None:
             message["atlas"] = self.atlas
         return message
+
+
+class WholeForm(Protocol):
+    """How a whole answer looks."""
+
+    def whole(self, choices: Mapping[int, Choice], usage: Usage) -> dict[str, Any]:
+        """Return a whole answer."""
 
 
 class Form:
@@ -119,7 +128,7 @@ class Form:
             "model": model,
         }
 
-    def whole(self, choices: Mapping[int, _Choice], usage: Usage) -> dict[str, Any]:
+    def whole(self, choices: Mapping[int, Choice], usage: Usage) -> dict[str, Any]:
         """Return a whole answer."""
         told = []
         for index, choice in sorted(choices.items()):
@@ -159,11 +168,11 @@ class Form:
         return {**self._head, "object": kind, "choices": choices}
 
 
-async def collected(pieces: Pieces, form: Form) -> dict[str, Any]:
+async def collected(pieces: Pieces, form: WholeForm) -> dict[str, Any]:
     """Return a whole answer."""
-    choices: dict[int, _Choice] = {}
+    choices: dict[int, Choice] = {}
     usage = Usage()
     async for piece in pieces:
-        choices.setdefault(piece.choice, _Choice()).add(piece)
+        choices.setdefault(piece.choice, Choice()).add(piece)
         usage += piece.usage or Usage()
     return form.whole(choices, usage)

@@ -65,22 +65,26 @@ async def _write(model: Model, index: int, asked: Asked, run: Run) -> None:
 
 
 def _piece(index: int, message: AIMessageChunk) -> Piece:
+    # A text that was meant as a call and is none has no name: it is told as it stands, unless it was merely cut.
+    broken = [call for call in message.tool_call_chunks if not call["name"]]
     calls = tuple(
         {
-            "index": call["index"],
+            "index": number,
             "id": call["id"],
             "type": "function",
-            "function": {"name": call["name"] or "", "arguments": call["args"]},
+            "function": {"name": call["name"], "arguments": call["args"]},
         }
-        for call in message.tool_call_chunks
+        for number, call in enumerate(call for call in message.tool_call_chunks if call["name"])
     )
     reason = message.response_metadata.get("finish_reason")
-    finish = "tool_calls" if calls else _ENDED_EARLY.get(reason or "", reason)
+    ended = _ENDED_EARLY.get(reason or "", reason)
+    was_cut = bool(broken) and ended == "length"
+    finish = "tool_calls" if calls and not was_cut else ended
     usage = message.usage_metadata
     return Piece(
         choice=index,
         reasoning=message.additional_kwargs.get("reasoning_content", ""),
-        content=str(message.content),
+        content=str(message.content) + ("" if was_cut else "".join(call["args"] or "" for call in broken)),
         tool_calls=calls,
         finish=finish,
         usage=None

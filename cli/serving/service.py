@@ -37,6 +37,8 @@ class ServeOptions:
     """Longest request."""
     hosts: tuple[str, ...] | None = ()
     """Names under which a browser may call this server, beside loopback addresses; None: any."""
+    origins: tuple[str, ...] = ()
+    """Origins of other pages that may call this server."""
 
 
 def _fast(settings: Settings) -> Settings:

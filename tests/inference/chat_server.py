@@ -13,10 +13,11 @@ class ChatServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, reply, *, models=({"id": "org/small"},), props=None, key="", refuse=None):
+    def __init__(self, reply, *, models=({"id": "org/small"},), props=None, key="", refuse=None, listing=None):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.reply, self.models, self.props, self.key = reply, list(models), props, key
         self.refuse = refuse or (lambda body: None)
+        self.listing = listing or (lambda: (200, {"data": self.models}))
         self.bodies = []
         self.broken_off = threading.Event()
         self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01})
@@ -43,7 +44,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.server.key and self.headers.get("Authorization") != f"Bearer {self.server.key}":
             self._json(401, {"error": "bad key"})
         elif self.path == "/v1/models":
-            self._json(200, {"data": self.server.models})
+            self._json(*self.server.listing())
         elif self.path == "/props" and self.server.props is not None:
             self._json(200, self.server.props)
         else:
@@ -68,9 +69,11 @@ class _Handler(BaseHTTPRequestHandler):
         except OSError:
             self.server.broken_off.set()
 
-    def _json(self, code, answer):
+    def _json(self, code, answer, headers=()):
         data = json.dumps(answer).encode()
         self.send_response(code)
+        for name, value in headers:
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)

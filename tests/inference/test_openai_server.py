@@ -131,6 +131,84 @@ def test_strict_server_gets_standard_options_only(serve):
     assert ["min_p" in body for body in server.bodies] == [True, False, False]
 
 
+@pytest.mark.parametrize("status", [400, 422])
+def test_fields_that_are_refused_by_name_are_left_out(serve, status):
+    def refuse(body):
+        extra = [name for name in ("top_k", "seed") if name in body]
+        return (status, {"detail": [{"type": "extra_forbidden", "loc": ["body", extra[0]]}]}) if extra else None
+
+    server, model = serve(say(delta("x")), refuse=refuse)
+    assert model.complete_many([ask()])[0].text == "x"
+    assert ["top_k" in body for body in server.bodies] == [True, False, False]
+    assert "temperature" in server.bodies[-1]
+
+
+def test_the_new_name_of_the_length_is_learned(serve):
+    words = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+
+    def refuse(body):
+        return (400, {"error": {"message": words}}) if "max_tokens" in body else None
+
+    server, model = serve(say(delta("x")), refuse=refuse)
+    assert model.complete_many([ask()])[0].text == "x"
+    assert model.complete_many([ask()])[0].text == "x"
+    assert [body.get("max_completion_tokens") for body in server.bodies] == [None, 16, 16]
+    assert "top_k" in server.bodies[-1]
+
+
+def test_a_server_that_has_no_room_is_asked_again_when_it_says(serve):
+    came = []
+
+    def refuse(body):
+        came.append(time.monotonic())
+        return (429, {"error": "slow down"}, [("Retry-After", "1")]) if len(came) == 1 else None
+
+    _, model = serve(say(delta("x")), refuse=refuse)
+    assert model.complete_many([ask()])[0].text == "x"
+    assert came[1] - came[0] >= 1
+
+
+def test_waiting_ends_at_the_deadline(serve):
+    _, model = serve(say(), refuse=lambda body: (429, {}, [("Retry-After", "60")]))
+    done = model.complete_many([ask()], deadline=time.monotonic() + 0.3)[0]
+    assert (done.text, done.stop) == ("", "deadline")
+
+
+def test_waiting_is_bounded(serve):
+    options = {"patience_s": 0.2}
+    _, model = serve(say(), refuse=lambda body: (503, {"error": "Loading model"}), open_options=options)
+    one_line(lambda: model.complete_many([ask()]), "has no room yet .HTTP 503, .*Loading model.*ask it later")
+    spent = (429, {"error": {"code": "insufficient_quota"}})
+    _, model = serve(say(), refuse=lambda body: spent)
+    one_line(lambda: model.complete_many([ask()]), "answers HTTP 429")
+
+
+def test_a_server_that_loads_its_model_is_waited_for():
+    answers = [(503, {"error": {"message": "Loading model"}})] * 2 + [(200, {"data": [{"id": "org/small"}]})]
+    with ChatServer(say(delta("x")), listing=lambda: answers.pop(0)) as server:
+        model = OpenAIServerModel(server.url)
+        assert model.complete_many([ask()])[0].text == "x"
+        model.close()
+    with ChatServer(say(), listing=lambda: (503, {"error": "Loading model"})) as server:
+        one_line(lambda: OpenAIServerModel(server.url, patience_s=0.1), "has no room yet")
+
+
+@pytest.mark.parametrize("listing", [{"data": None}, {"data": {}}, {}, [], {"data": [None, {"id": None}, "x"]}])
+def test_a_listing_that_names_no_model_is_told(listing):
+    with ChatServer(say(), listing=lambda: (200, listing)) as server:
+        one_line(lambda: OpenAIServerModel(server.url), "has no model '': it lists none")
+
+
+@pytest.mark.parametrize(
+    "event",
+    [{"choices": [None]}, {"choices": 3}, {"choices": [{"delta": "x"}]}, {"choices": [{"delta": {"content": [1]}}]},
+     {"usage": {"prompt_tokens": "many"}}],
+)  # fmt: skip
+def test_events_that_make_no_sense_are_told(serve, event):
+    _, model = serve(lambda body: [event, "[DONE]"])
+    one_line(lambda: model.complete_many([ask()]), "sends events that make no sense")
+
+
 def one_line(call, cause, kind=ModelError):
     with pytest.raises(kind, match=cause) as caught:
         call()
@@ -154,6 +232,14 @@ def test_address_that_is_none():
         pytest.param((500, {"error": "boom\nboom"}), "HTTP 500 .*boom", ModelError, id="500"),
         pytest.param((401, {}), "refuses the key", ModelError, id="401"),
         pytest.param((400, {"error": "exceeds the context"}), "does not fit", ContextOverflowError, id="overflow"),
+        pytest.param((413, {}), "does not fit", ContextOverflowError, id="413"),
+        pytest.param(
+            (500, {"error": "the request exceeds the available context size"}),
+            "does not fit",
+            ContextOverflowError,
+            id="500-overflow",
+        ),
+        pytest.param((400, {"error": "no such role"}), "HTTP 400 .*no such role", ModelError, id="400"),
     ],
 )
 def test_refusals(serve, refusal, cause, kind):

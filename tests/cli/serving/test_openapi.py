@@ -15,7 +15,8 @@ from schemathesis.specs.openapi.checks import (
 
 pytestmark = pytest.mark.bubblewrap
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-POSTS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings")
+POSTS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses", "/v1/messages",
+         "/v1/messages/count_tokens")  # fmt: skip
 GETS = ("/v1/models", "/v1/models/{model}", "/health", "/metrics")
 
 

@@ -47,7 +47,8 @@ def test_own_origin_is_let_in():
 )
 def test_other_origin_is_refused(origin):
     reply = ask(host="localhost:8765", origin=origin)
-    assert (reply.status_code, reply.json()["detail"]) == (403, "requests from other web sites are refused")
+    assert reply.status_code == 403
+    assert reply.json()["detail"].startswith("requests from other web sites are refused")
 
 
 def test_named_host_is_ours():
