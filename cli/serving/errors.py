@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import FastAPI, Request
 from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
@@ -53,6 +53,27 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 """For the `responses` of a router."""
 
 
+class AnthropicDetail(BaseModel):
+    """What went wrong."""
+
+    type: str
+    message: str
+    """One sentence."""
+
+
+class AnthropicBody(BaseModel):
+    """The body of every answer of Anthropic's interface that is none."""
+
+    type: Literal["error"]
+    error: AnthropicDetail
+
+
+ANTHROPIC_ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {**told, "model": AnthropicBody} for status, told in ERRORS.items()
+}
+"""For the `responses` of a route of that interface."""
+
+
 class AsciiJson(JSONResponse):
     """JSON with escapes, since what a client sent may hold half a surrogate pair, which no encoding takes."""
 
@@ -93,7 +114,8 @@ class ApiError(Exception):
     def anthropic_body(self) -> dict[str, Any]:
         """Return the body in Anthropic's form."""
         kind = _ANTHROPIC.get(self.status, "api_error" if self.status >= 500 else "invalid_request_error")
-        return {"type": "error", "error": {"type": kind, "message": one_line(self)}}
+        detail = AnthropicDetail(type=kind, message=one_line(self))
+        return AnthropicBody(type="error", error=detail).model_dump()
 
 
 def bad_request(message: str, *, param: str | None = None, code: str | None = None) -> ApiError:

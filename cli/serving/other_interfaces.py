@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 
 from cli.serving.asking import chat_requests
 from cli.serving.chat import begun, known
-from cli.serving.errors import ERRORS
+from cli.serving.errors import ANTHROPIC_ERRORS, ERRORS
 from cli.serving.gate import Calling
 from cli.serving.messages_form import MessagesForm
 from cli.serving.messages_request import Conversation, MessagesRequest, chat_of_messages
@@ -34,7 +34,7 @@ async def responses(body: ResponsesRequest, request: Request, service: Serving, 
     return await answered(request, run, pieces, ResponsesForm(body), stream=bool(body.stream))
 
 
-@router.post("/messages", response_model=None, responses={**ERRORS, **_ANSWER}, tags=["anthropic"])
+@router.post("/messages", response_model=None, responses={**ANTHROPIC_ERRORS, **_ANSWER}, tags=["anthropic"])
 async def messages(body: MessagesRequest, request: Request, service: Serving, caller: Calling) -> Response:
     """Answer in the form of Anthropic's Messages."""
     run, pieces = await begun(chat_of_messages(body), service, caller)
@@ -42,7 +42,7 @@ async def messages(body: MessagesRequest, request: Request, service: Serving, ca
     return await answered(request, run, pieces, form, stream=bool(body.stream))
 
 
-@router.post("/messages/count_tokens", responses=ERRORS, tags=["anthropic"])
+@router.post("/messages/count_tokens", responses=ANTHROPIC_ERRORS, tags=["anthropic"])
 async def count_tokens(body: Conversation, service: Serving) -> dict[str, int]:
     """Count the tokens of a conversation, tools included."""
     chat = chat_of_messages(body)

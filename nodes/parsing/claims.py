@@ -13,7 +13,7 @@ from nodes.parsing.values import spelled, text_of
 Relation = Literal["equal", "close", "ordered"]
 """How the value is compared: as it is, up to a small difference, or after sorting."""
 _CLOSE = ("isclose", "allclose", "approx", "assertAlmostEqual", "assert_almost_equal", "assert_allclose")
-_SAME = ("list", "tuple", "int", "float", "bool", "str", "round")
+_SAME = ("list", "tuple", "int", "float", "bool", "round")
 """Conversions around a call that leave a value of their kind as it is."""
 _EQUAL = ("assertEqual", "assertEquals", "assertIs", "assertListEqual", "assertDictEqual", "assertTupleEqual",
           "assertSetEqual", "assertSequenceEqual", "assertMultiLineEqual", "assert_equal",
@@ -51,8 +51,9 @@ class Names:
         if not isinstance(node, ast.Call):
             return None
         name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
-        given = [*node.args, *(word.value for word in node.keywords if word.arg)]
-        if name not in self._names or len(given) < len(node.args) + len(node.keywords):
+        placed = [one for arg in node.args for one in _spread(arg)]
+        given = [*placed, *(word.value for word in node.keywords if word.arg)]
+        if name not in self._names or any(word.arg is None for word in node.keywords):
             return None
         values = [text_of(one) for one in given]
         return ", ".join(v for v in values if v is not None) if None not in values else None
@@ -71,6 +72,13 @@ class Names:
             )
             return (inner[0], relation if inner[1] == "equal" else inner[1]) if inner else None
         return None
+
+
+def _spread(argument: ast.expr) -> list[ast.expr]:
+    """Return the arguments that one stands for: `*(1, 2)` is two."""
+    if isinstance(argument, ast.Starred) and isinstance(argument.value, ast.Tuple | ast.List):
+        return argument.value.elts
+    return [argument]
 
 
 def call_arguments(line: str, entry_point: str) -> str | None:

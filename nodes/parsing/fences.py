@@ -216,5 +216,5 @@ class _Reader:
         return self._tag_block(body), end + 1
 
     def _tag_block(self, body: Sequence[str]) -> Block:
-        text = "".join(f"{line}\n" for line in body).strip("\n")
+        text = "".join(f"{line}\n" for line in body).replace("<![CDATA[", "").replace("]]>", "").strip("\n")
         return Block(language="", body=f"{text}\n", tagged=True, before=self._above[-300:])

@@ -78,6 +78,14 @@ def cut(text: str, most: int = _MOST_CUTS) -> str | None:
     return None
 
 
+def without_last_words(code: str) -> str:
+    """Return a program without lone names at its end: words of the reply, such as `END`, that happen to be Python."""
+    lines = code.split("\n")
+    while len(lines) > 1 and (not lines[-1].strip() or lines[-1].isidentifier()):
+        lines.pop()
+    return "\n".join(lines)
+
+
 def _dedented(text: str) -> str:
     """Return a text whose lines begin at the margin, also where the first alone lost its indentation."""
     text = textwrap.dedent(text.expandtabs(_TABS) if "\t" in text else text).strip("\n")
@@ -118,11 +126,20 @@ def _without_spurious_indent(text: str) -> str | None:
     return text.lstrip() if text[:1].isspace() else None
 
 
+def _with_real_lines(text: str) -> str | None:
+    """Return a program that was written on one line, with the escapes of its ends of lines."""
+    one = text.strip()
+    return (
+        one.replace("\\n", "\n").replace('\\"', '"').replace("\\t", "\t") if "\n" not in one and "\\n" in one else None
+    )
+
+
 _MENDS: tuple[Callable[[str], str | None], ...] = (
     lambda text: text,
     _without_invisible,
     _with_plain_marks,
     _without_prompts,
+    _with_real_lines,
     _without_spurious_indent,
     _without_line_marks(_NUMBERED),
     _without_line_marks(_DIFF),

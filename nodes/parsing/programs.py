@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from nodes.parsing.contents import defines, is_stub, lacking, names, prints, reads
 from nodes.parsing.fences import Block, parts
 from nodes.parsing.marks import split_glued
-from nodes.parsing.mending import cut, mended, tree_of
+from nodes.parsing.mending import cut, mended, tree_of, without_last_words
 from nodes.parsing.source import PROGRAM_CHARS
 
 _END_TOKEN = re.compile(
@@ -127,7 +127,8 @@ def _unmarked(text: str, prose: list[list[str]], *, ended: bool) -> Iterator[_Pr
                 return
             code = mended(piece) or cut(piece)
             if code is not None:
-                yield _Program(code=code.strip("\n"), marked=False, tree=tree_of(code))
+                kept = without_last_words(code.strip("\n"))
+                yield _Program(code=kept, marked=False, tree=tree_of(kept))
 
 
 def _bare(lines: list[str]) -> Iterator[str]:
@@ -152,8 +153,9 @@ def _indented(lines: list[str]) -> Iterator[str]:
 
 def _in_json(text: str) -> Iterator[_Program]:
     """Yield the texts in a JSON object that are programs."""
-    stripped = text.strip()
-    if not stripped.startswith(("{", "[")) or len(stripped) > PROGRAM_CHARS:
+    starts = [at for at in (text.find("{"), text.find("[")) if at >= 0]
+    stripped = text[min(starts, default=0) : max(text.rfind("}"), text.rfind("]")) + 1]
+    if not stripped.startswith(("{", "[")) or '"' not in stripped or len(stripped) > PROGRAM_CHARS:
         return
     try:
         value = json.loads(stripped, strict=False)

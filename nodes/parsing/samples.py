@@ -11,20 +11,21 @@ from collections.abc import Iterator
 from nodes.labelled import labelled_blocks, labelled_pairs
 
 _HEAD = re.compile(
-    r"(?:[-*+\u2022]\s+|\d{1,3}[.)]\s+|#{1,6}\s*|>\s*)*[*_`]*(?:(?:test|sample|example)(?:\s+case)?\s*#?\d*\s*[.\-\u2013)]?\s*[*_]*\s*)?"
+    r"(?:[-*+\u2022]\s+|\d{1,3}[.)]\s+|#{1,6}\s*|>\s*)*[*_`]*(?:(?:given|test|sample|example)(?:\s+case)?\s*#?\d*\s*[.\-\u2013)]?\s*[*_]*\s*)?"
     r"(?P<name>(?:expected[\s_]+)?(?:std)?(?:input|output|in|out)|expected|result)(?:[\s_]*(?:data|value|text))?\s*#?\d*\s*"
     r"(?:\([^()\n]{0,40}\))?\s*[*_`]*\s*",
     re.IGNORECASE,
 )
 _TITLE = re.compile(
-    r"\s*(?:#{1,6}\s*|[*_]{1,3})(?:(?:test|sample|example)(?:\s+case)?\s*#?\d*\s*)?(?P<name>(?:expected\s+)?(?:input|output))"
+    r"\s*(?:#{1,6}\s*|[*_]{1,3})(?:(?:test|sample|example)(?:\s+case)?\s*#?\d*\s*)?(?P<name>(?:expected\s+)?(?:input|output)|expected)"
     r"\s*#?\d*\s*[*_]{0,3}",
     re.IGNORECASE,
 )
 _NAMED_VALUE = re.compile(r"^\s*(?:[-*+\u2022]\s+`|[-*+\u2022]?\s*`?[A-Za-z_]\w*`?\s*=\s)")
 _LONGEST_HEAD = 80
 _OPEN_TAG = re.compile(
-    r"^\s*<(?P<name>(?:expected[_-]?)?(?:std)?(?:input|output|in|out))\b[^<>]{0,40}>(?P<rest>.*)$", re.IGNORECASE
+    r"^\s*<(?P<name>(?:test[_-]|sample[_-])?(?:expected[_-]?)?(?:std)?(?:input|output|in|out))\b[^<>]{0,40}>(?P<rest>.*)$",
+    re.IGNORECASE,
 )
 _INPUTS = ("input", "in", "stdin", "stdinput")
 _FENCE = re.compile(r"^\s*(`{3,}|~{3,})")
@@ -122,4 +123,4 @@ def _labelled(line: str) -> Iterator[str]:
 
 
 def _name(word: str) -> str:
-    return "Input" if word.lower().replace("_", " ").split()[-1] in _INPUTS else "Output"
+    return "Input" if word.lower().replace("_", " ").replace("-", " ").split()[-1] in _INPUTS else "Output"

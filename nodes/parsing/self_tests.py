@@ -19,7 +19,7 @@ from nodes.parsing.values import text_of
 from sandbox.base import Mode
 
 _GIVES = re.compile(
-    r"^[`*\s]*(?:#\s*)?(?:-{1,2}>|={1,2}>|\u2192|\u279e|\u21d2|={1,3}|:|#|is\b|returns?\b|gives?\b|yields?\b|outputs?\b|"
+    r"^[`*\s]*(?:#\s*)?(?:-{1,2}>|={1,2}>|\u2192|\u279e|\u21d2|={1,3}|:|#|is\b(?!\s+not\b)|returns?\b|gives?\b|yields?\b|outputs?\b|"
     r"evaluates to\b|should (?:return|give|be|equal|output)\b)"
     r"(?:[`*\s#:=]|->|=>|returns?\b|outputs?\b|expected\b|should return\b|should be\b)*",
     re.IGNORECASE,

@@ -192,6 +192,7 @@ _READERS: Mapping[type[ast.expr], Callable[..., object]] = {
     ast.BinOp: _operation,
     ast.UnaryOp: _signed,
     ast.Call: _called,
+    ast.Subscript: lambda node, depth: _value(node.value, depth)[_value(node.slice, depth)],  # type: ignore[index]
     ast.Attribute: _dotted,
     ast.Name: _name,
 }

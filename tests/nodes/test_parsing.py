@@ -114,7 +114,9 @@ def test_assertion_gives_a_pair(line, pair):
 
 @pytest.mark.parametrize(
     "line",
-    ["assert g(1) == 2", "assert f(*[1]) == 2", "assert f(**{'x': 1}) == 2", "assert f(a) == 2", "assert f(1) == b",
+    ["assert g(1) == 2", "assert f(*x) == 2",
+     "assert f(1) is not None", "assert str(f(1)) == '2'", "assert f(**{'x': 1}) == 2",
+     "assert f(a) == 2", "assert f(1) == b",
      "assert f(1) != 2", "assert f(1) == 2 == 2", "assert f(f(1)) == 2", "assertf(1) == 2", "assert f(1) in [2]",
      "assert f(1) < 2", "assert len(f(1)) == 2", "assert f(1)[0] == 2", "assert f(1) or f(2)", "assert f(1) == f(2)",
      "assert abs(f(1)) < 1", "assert f(open('x')) == 2", "assert f(1) == g(2)", "with pytest.raises(ValueError): f(1)",

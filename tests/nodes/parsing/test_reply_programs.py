@@ -55,6 +55,10 @@ def fenced(code: str, language: str = "python") -> str:
         f'<pre><code class="language-python">{DOUBLE}\n</code></pre>',
         f"[CODE]\n{DOUBLE}\n[/CODE]",
         '{"explanation": "adds", "code": "def double(n):\\n    return n + n\\n"}',
+        'Here it is:\n{"code": "def double(n):\\n    return n + n"}\nDone.',
+        f"<code><![CDATA[\n{DOUBLE}\n]]></code>",
+        f"BEGIN\n{DOUBLE}\nEND",
+        f"{FENCE}python\ndef double(n):\\n    return n + n\n{FENCE}",
         fenced('{"program": "def double(n):\\n    return n + n"}', "json"),
     ],
 )

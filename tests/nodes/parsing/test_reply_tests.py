@@ -67,6 +67,8 @@ def test_statement_gives_a_pair(reply, pair):
         "def test_f(x, y):\n    assert f(x) == y",
         "@pytest.mark.parametrize(('x', 'y'), [(1, 2), pytest.param(3, 4, id='b')])\n"
         "def test(x, y):\n    got = f(x)\n    assert got == y",
+        "tests = [((1,), 2), ((3,), 4)]\nfor args, want in tests:\n    assert f(*args) == want",
+        "cases = [{'x': 1, 'y': 2}, {'x': 3, 'y': 4}]\nfor case in cases:\n    assert f(case['x']) == case['y']",
         "for x, y in [(1, 2), (3, 4)]:\n    assert f(x) == y, f'{x}'",
         "cases = {1: 2, 3: 4}\nfor x, y in cases.items():\n"
         "    with self.subTest(x=x):\n        self.assertEqual(f(x), y)",
@@ -155,6 +157,9 @@ def test_inputs_are_calls_or_what_tests_hand_in(reply, inputs):
         "Input 1: 3 4\nOutput 1: 7",
         "stdin:\n```\n3 4\n```\nstdout:\n```\n7\n```",
         "<test>\n<input>\n3 4\n</input>\n<expected_output>\n7\n</expected_output>\n</test>",
+        "**Input**\n```\n3 4\n```\n**Expected**\n```\n7\n```",
+        "<test_input>3 4</test_input>\n<test_output>7</test_output>",
+        "Given input:\n3 4\n\nExpected output:\n7",
         "Sample input:\n3 4\n\nExpected (stdout):\n7\n",
         "_Input_:\n3 4\n\n_Output_:\n7\n",
         "> Input: 3 4\n> Output: 7",
