@@ -14,7 +14,8 @@ from benchmark.pool import name_of
 from nodes.settings import ONLY_FOR_REPORTS, PolicyName, Settings
 
 MACHINE_SETTINGS = ("model", "model_name", "models_folder", "source", "gpu_layers", "threads", "searches",
-                    "sandbox", "sandbox_workers", "log_file", "traces", "thread_file", "thread_database", "approve")  # fmt: skip
+                    "sandbox", "sandbox_workers", "log_file", "traces", "thread_file", "thread_database",
+                    "approve")  # fmt: skip
 """Where and how fast, not what is searched; the model's fingerprint is kept apart."""
 MANY_PROGRAMS = 10_000
 PLAIN_SAMPLES = 8

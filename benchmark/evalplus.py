@@ -13,9 +13,8 @@ from benchmark.evalplus_compare import ORACLES
 from benchmark.evalplus_inputs import meant
 from benchmark.published import Row, md5_of, read_rows, text_field
 from benchmark.task import HiddenTest, Rules, Task, TaskError
-from nodes.parsing import parse_asserts
-from nodes.problem_text import read_problem
-from nodes.state import Problem, PublicTest
+from nodes.problem_text import examples_of
+from nodes.state import Problem
 from sandbox.harness import encode
 from sandbox.values import render
 
@@ -84,26 +83,29 @@ def _task(row: Row, family: Family, plus: bool, place: str) -> Task:
 
 def python_problem(prompt: str, entry_point: str) -> Problem:
     """Return HumanEval's form: a signature with a docstring that is to be completed; its doctests are the examples."""
-    order = "Complete this Python function. Give all of it, with its imports and helpers."
-    asked = prompt[max(prompt.find(f"def {entry_point}("), 0) :]
+    statement = f"```python\n{prompt.strip()}\n```"
+    tests, unread = examples_of(statement, entry_point)
     return Problem(
-        statement=f"{order}\n\n```python\n{prompt.strip()}\n```",
+        statement=statement,
+        instruction="Complete this Python function. Give all of it, with its imports and helpers.",
         mode="function",
         entry_point=entry_point,
         starter_code=prompt.strip(),
-        tests=read_problem(f"```python\n{asked}\n```").tests,
+        tests=tests,
+        unread=unread,
     )
 
 
 def mbpp_problem(prompt: str, entry_point: str) -> Problem:
     """Return MBPP's form: a sentence and one assertion, which is the example."""
     text = prompt.strip().removeprefix('"""').removesuffix('"""').strip()
-    pairs = parse_asserts(text, entry_point)
+    tests, unread = examples_of(text, entry_point)
     return Problem(
         statement=f"{text}\n\nThe function is named `{entry_point}`.",
         mode="function",
         entry_point=entry_point,
-        tests=tuple(PublicTest(input=given, expected=wanted) for given, wanted in pairs),
+        tests=tests,
+        unread=unread,
     )
 
 

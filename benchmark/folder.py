@@ -10,9 +10,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmark.task import HiddenTest, Task, TaskError
-from nodes.parsing import exact_tests, lone_labels, parse_tests
+from nodes.labelled import labelled_pairs
 from nodes.problem_text import ProblemError, read_problem
-from nodes.state import Problem
+from nodes.reading.equality import as_equality
+from nodes.state import Problem, PublicTest
 
 TESTS = ".tests.md"
 
@@ -49,29 +50,21 @@ def _task(path: Path) -> Task:
 
 def _hidden(problem: Problem, text: str, path: Path) -> tuple[HiddenTest, ...]:
     if problem.mode == "stdio":
-        pairs, unread = parse_tests(text, "stdio", ""), tuple(lone_labels(text))
-    else:
-        _check_name(problem, text, path)
-        pairs, unread = exact_tests(text, problem.entry_point)
-    if unread:
-        line = text.split("\n")[unread[0]].strip()[:100]
-        how = (
-            "say what one call returns, as `assert f(1) == 2`"
-            if problem.mode == "function"
-            else "its partner is missing"
-        )
-        raise TaskError(
-            f"{path.with_name(path.stem + TESTS)}: line {unread[0] + 1} is no test that can be read: {line} ({how})"
-        )
-    return tuple(HiddenTest(input=given, expected=wanted) for given, wanted in pairs)
+        read = read_problem(text)
+        if read.unread:
+            raise TaskError(f"{path.with_name(path.stem + TESTS)}: {read.unread[0].words}")
+        return tuple(HiddenTest(input=given, expected=wanted) for given, wanted in labelled_pairs(text))
+    read = read_problem(text)
+    if read.entry_point != problem.entry_point:
+        raise TaskError(f"{path}: asks for {problem.entry_point}, its tests call {read.entry_point or 'nothing'}")
+    if read.unread:
+        raise TaskError(f"{path.with_name(path.stem + TESTS)}: {read.unread[0].words}")
+    return tuple(_hidden_test(problem, test, path) for test in read.tests)
 
 
-def _check_name(problem: Problem, text: str, path: Path) -> None:
-    """Refuse tests of another function.
-
-    Raises:
-        TaskError: names both.
-    """
-    if f"{problem.entry_point}(" not in text and text.strip():
-        called = read_problem(text).entry_point
-        raise TaskError(f"{path}: asks for {problem.entry_point}, its tests call {called or 'nothing'}")
+def _hidden_test(problem: Problem, test: PublicTest, path: Path) -> HiddenTest:
+    """Return a test that grades by equality alone, whatever it checks."""
+    same = as_equality(problem.entry_point, test)
+    if same is None:
+        raise TaskError(f"{path.with_name(path.stem + TESTS)}: text with dots cannot grade: {test.expected[:60]}")
+    return HiddenTest(input=same[0], expected=same[1])

@@ -23,6 +23,7 @@ from typing import Any, NoReturn
 
 from benchmark.published import Row, opened, row_of, text_field
 from benchmark.task import HiddenTest, Rules, Sheet, Task, TaskError
+from nodes.reading.several import several_of
 from nodes.state import Problem, PublicTest
 from sandbox.literals import parse
 from sandbox.values import render
@@ -183,6 +184,7 @@ def sheet_of(row: Row, place: str) -> Sheet:
         entry_point=entry_point,
         starter_code=_TYPING + starter if starter else "",
         memory_mb=MEMORY_MB,
+        several=several_of(statement),
         tests=tuple(_public(entry_point, test) for test in _tests(row["public_test_cases"])),
     )
     return Sheet(

@@ -173,7 +173,7 @@ def _ratio(pairs: Sequence[tuple[float, float]]) -> Estimate | None:
 def _raw(graded: Graded) -> tuple[float, float]:
     """Return (right, all) predictions, each generation's counted; none is right where the reference fails."""
     state = graded.run.state
-    public = {content_id(test.input) for test in state.problem.tests}
+    public = {test.id for test in state.problem.tests}
     votes = [
         (graded.truths.get(test.id, "") == expected_key(state.problem.mode, output), weight)
         for test in state.self_tests

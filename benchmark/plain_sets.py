@@ -57,7 +57,7 @@ def _mbpp(row: Row, place: str) -> Task:
     reference = text_field(row, "code", place).replace("\r\n", "\n")
     asserts = [*row["test_list"], *row.get("challenge_test_list", ())]
     setup = "\n".join([*row.get("test_imports", ()), row.get("test_setup_code", "")]).replace("\r\n", "\n")
-    entry_point = _entry_point(asserts[0], reference, place)
+    entry_point = entry_point_of(asserts[0], reference, place)
     return Task(
         name=f"Mbpp/{row['task_id']}",
         problem=mbpp_problem(f"{text}\n{asserts[0]}", entry_point),
@@ -67,7 +67,7 @@ def _mbpp(row: Row, place: str) -> Task:
     )
 
 
-def _entry_point(assertion: str, reference: str, place: str) -> str:
+def entry_point_of(assertion: str, reference: str, place: str) -> str:
     """Return the function of the reference that an assertion calls."""
     called = re.findall(r"(\w+)\s*\(", assertion)
     defined = set(_DEFINED.findall(reference))

@@ -79,8 +79,13 @@ class Sheet:
     @property
     def key(self) -> str:
         """Names the task and its text, so that results of another text are never taken for this one's."""
-        tests = (part for test in self.problem.tests for part in (test.input, test.expected))
+        tests = (part for test in self.problem.tests for part in _parts(test))
         return f"{self.name}@{content_id(self.problem.statement, *tests)}"
+
+
+def _parts(test: PublicTest) -> tuple[str, ...]:
+    """Return what names an example: of a check all that it asks."""
+    return (test.input, test.expected) if test.is_plain else (test.id,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,6 +105,9 @@ def solve(
         str,
         typer.Option(metavar="NAME", help="Store every step under a name, for `atlas resume NAME`."),
     ] = "",
+    show_problem: Annotated[
+        bool, typer.Option("--show-problem", help="Print how the problem is read, with what could not be read; stop.")
+    ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show the log as well.")] = False,
 ) -> None:
     """Solve one problem and say whether the program is verified, how sure that is, and what it cost.
@@ -142,6 +145,7 @@ def solve(
         thread=thread,
         verbose=verbose,
         yes=yes,
+        show_problem=show_problem,
     )
     raise typer.Exit(run_solve(options))
 

@@ -30,6 +30,8 @@ from cli.report import cost_of
 from graphs.configuration import SettingsError, changed, load_settings
 from graphs.events import Finished, Spent
 from graphs.running import OpenSolver, open_solver
+from nodes.problem_text import read_problem
+from nodes.reading.telling import reading_line
 from nodes.settings import PolicyName, Settings
 from nodes.state import Answer
 
@@ -163,7 +165,9 @@ async def _search(solver: OpenSolver, statement: str, ctx: Context[Engine, Any])
     """Follow one search and report it; a call that is cancelled closes the stream, which ends the decode."""
     tokens = steps = 0
     try:
-        async with aclosing(solver.astream(statement)) as events:
+        problem = read_problem(statement)
+        await ctx.report_progress(steps, None, reading_line(problem))
+        async with aclosing(solver.astream(problem)) as events:
             async for event in events:
                 tokens = event.tokens if isinstance(event, Spent) else tokens
                 if isinstance(event, Finished):

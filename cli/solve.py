@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, TypeAlias
@@ -27,8 +28,9 @@ from graphs.configuration import load_settings
 from graphs.events import Event, Finished
 from inference.base import ModelError
 from nodes.problem_text import read_problem
+from nodes.reading.telling import reading_line, whole_reading
 from nodes.settings import Settings
-from nodes.state import Answer
+from nodes.state import Answer, Problem
 from sandbox.base import SandboxUnavailableError
 
 SIGNALLED = 128
@@ -60,6 +62,8 @@ class SolveOptions:
     verbose: bool = False
     yes: bool = False
     """Fetch a model that is needed and not here without asking."""
+    show_problem: bool = False
+    """Only say how the problem is read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +88,7 @@ def run_solve(options: SolveOptions, opener: Opener | None = None) -> int:
         opener: makes the solver; None loads the model and the sandbox that the settings name.
     """
     try:
-        return _solve(options, opener)
+        return _show_problem(options) if options.show_problem else _solve(options, opener)
     except EXPECTED as error:
         if wants_tracebacks():
             raise
@@ -135,6 +139,7 @@ def _solve(options: SolveOptions, given: Opener | None) -> int:
         if problem is None:
             events, task_id = solver.resume(options.thread), options.thread
         else:
+            _say_what_is_amiss(problem, progress)
             events, task_id = solver.stream(problem, thread=options.thread), problem.task_id
         found = _search(solver, events, progress, EventLog(log, task_id, lambda: solver.span))
     if found.answer is None:
@@ -148,6 +153,19 @@ def _solve(options: SolveOptions, given: Opener | None) -> int:
     if found.failure:
         return int(exit_code(found.failure))
     return SIGNALLED + found.interrupted if found.interrupted else int(outcome(answer))
+
+
+def _say_what_is_amiss(problem: Problem, progress: Progress) -> None:
+    """Say before the search what keeps its answer from being verified; `--show-problem` says the rest."""
+    if problem.unread or problem.several:
+        progress.say(reading_line(problem))
+
+
+def _show_problem(options: SolveOptions) -> int:
+    """Print how a statement was read; 0 where nothing was left unread."""
+    problem = read_problem(problem_source(options.argument, stdin=options.stdin))
+    print(json.dumps(asdict(problem)) if options.json else printable(whole_reading(problem)))
+    return int(Exit.NOT_VERIFIED if problem.unread else Exit.VERIFIED)
 
 
 def _check(options: SolveOptions, settings: Settings) -> None:

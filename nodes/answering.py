@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nodes.context import Context
 from nodes.lens import cluster_weights, right_so_far
-from nodes.state import Answer, Candidate, Evidence, SolveState, StopReason
+from nodes.reading.telling import SEVERAL
+from nodes.state import Answer, Candidate, Evidence, Problem, SolveState, StopReason, Unread
 from nodes.voting import UNCHECKED, is_question
 
 RIVAL = 0.5
@@ -43,12 +46,9 @@ def verification(state: SolveState, context: Context) -> tuple[bool, str]:
 
 def _checked(state: SolveState, context: Context, item: Evidence) -> tuple[bool, str]:
     """Return whether a program passes all that is known and has no rival, and the reason in words."""
-    if is_question(state.problem):
-        return False, UNCHECKED
-    if not item.public_total:
-        return False, "no examples were found in the problem to check against"
-    if state.problem.also_called:
-        return False, f"the examples also call {', '.join(state.problem.also_called)}, which nothing checks"
+    unchecked = _unchecked(state.problem)
+    if unchecked:
+        return False, unchecked
     if not item.passes_examples:
         return False, f"it fails {item.public_total - item.public_passed} of {item.public_total} examples"
     if item.confirmed_passed < item.confirmed_total:
@@ -60,6 +60,25 @@ def _checked(state: SolveState, context: Context, item: Evidence) -> tuple[bool,
     if rival >= RIVAL * item.cluster_weight:
         return False, f"{rival} programs that also pass the examples behave differently from its {item.cluster_weight}"
     return True, f"passes {item.public_total} examples and {item.confirmed_total} confirmed self-tests; no rival"
+
+
+def _unchecked(problem: Problem) -> str:
+    """Return why the examples of a problem can verify no answer; an empty text where they can."""
+    if is_question(problem):
+        return UNCHECKED
+    if problem.unread:
+        return _unread_words(problem.unread)
+    if problem.several:
+        return f"equal outputs prove nothing: {SEVERAL[problem.several]}"
+    if problem.also_called:
+        return f"the examples also call {', '.join(problem.also_called)}, which nothing checks"
+    return "" if problem.tests else "no examples were found in the problem to check against"
+
+
+def _unread_words(unread: Sequence[Unread]) -> str:
+    """Return what keeps an answer from being verified, with the line and how to write it."""
+    count = "one example could not be read" if len(unread) == 1 else f"{len(unread)} examples could not be read"
+    return f"{count}: {unread[0].words}"
 
 
 def _heaviest_rival(state: SolveState, item: Evidence) -> int:

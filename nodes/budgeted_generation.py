@@ -82,7 +82,7 @@ def _code_prompt(slot: Slot, problem: Problem, context: Context) -> tuple[Messag
     return render(
         context.model.profile,
         "code",
-        statement=slot.statement or problem.statement,
+        statement=problem.ordered(slot.statement or problem.statement),
         starter_code=problem.starter_code,
         mode=problem.mode,
         science=context.science(problem),

@@ -21,6 +21,7 @@ from nodes.forms import WORKING
 from nodes.lens import program_tokens
 from nodes.parsing import parse_sketch
 from nodes.prompting import perturbations, render
+from nodes.reading.writing import example_text
 from nodes.state import Cost, Plan, Slot, SolveState, Update, content_id
 from nodes.voting import is_question
 
@@ -100,7 +101,7 @@ def examples_text(state: SolveState) -> str:
     """Return the public tests as a person would write them below a statement."""
     problem = state.problem
     if problem.mode == "function":
-        return "\n".join(f">>> {problem.entry_point}({t.input})\n{t.expected}" for t in problem.tests)
+        return "\n".join(example_text(problem, t) for t in problem.tests)
     return "\n".join(f"Input:\n{t.input.rstrip()}\nOutput:\n{t.expected.rstrip()}" for t in problem.tests)
 
 

@@ -33,7 +33,7 @@ def outcomes_by_pair(state: SolveState) -> dict[tuple[str, str], Outcome]:
 
 def public_passed(state: SolveState, program_id: str, outcomes: Outcomes) -> int:
     """Return how many public tests a program passes."""
-    ids = (content_id(test.input) for test in state.problem.tests)
+    ids = (test.id for test in state.problem.tests)
     runs = (outcomes.get((program_id, input_id)) for input_id in ids)
     return sum(run is not None and run.status == "passed" for run in runs)
 
@@ -73,7 +73,7 @@ def confirmed_tests(state: SolveState, trusted: Sequence[str], outcomes: Outcome
         trusted: program ids that pass every public test; empty when there is no public test.
         outcomes: by (program id, input id).
     """
-    public = {content_id(test.input) for test in state.problem.tests}
+    public = {test.id for test in state.problem.tests}
     confirmed: dict[str, str] = {}
     for test in state.self_tests:
         given = _samples_by_key(state, trusted, test.id, outcomes)
@@ -151,7 +151,7 @@ def _clusters(state: SolveState, programs: Sequence[str], outcomes: Outcomes) ->
 
     An input on which every program fails is no evidence and is left out, as are programs that complete on none.
     """
-    inputs = dict.fromkeys([*(content_id(t.input) for t in state.problem.tests), *(t.id for t in state.self_tests)])
+    inputs = dict.fromkeys([*(t.id for t in state.problem.tests), *(t.id for t in state.self_tests)])
     if is_question(state.problem):
         inputs = {BALLOT: None}
     valid = [i for i in inputs if any(_key(outcomes, p, i) for p in programs)]
@@ -184,7 +184,7 @@ def _regressed(
 ) -> set[str]:
     """Return the repairs that lost a public test or a confirmed self-test which their parent passed (anchors)."""
     by_id = {c.id: c for c in candidates}
-    anchored = {content_id(test.input) for test in state.problem.tests}
+    anchored = {test.id for test in state.problem.tests}
 
     def passes(program_id: str) -> set[str]:
         public = {i for i in anchored if (run := outcomes.get((program_id, i))) and run.status == "passed"}

@@ -7,7 +7,8 @@ from itertools import chain
 
 from nodes.evidence import confirmed_tests, outcomes_by_pair, public_passed
 from nodes.judging import expected_key, shown
-from nodes.state import OUTPUT_KEPT, Outcome, Problem, SolveState, content_id
+from nodes.reading.writing import failure_text
+from nodes.state import OUTPUT_KEPT, Outcome, Problem, PublicTest, SolveState, content_id
 
 _LIMITS = {"timeout": "took too long", "memory": "used too much memory", "output_limit": "wrote too much output"}
 
@@ -23,10 +24,9 @@ class Failure:
 def failures_of(state: SolveState, program_id: str) -> list[Failure]:
     """Return the failures of a program, the shortest input first within each kind of test."""
     outcomes = outcomes_by_pair(state)
-    public = [(t.input, t.expected) for t in state.problem.tests]
-    wanted = [*sorted(public, key=lambda pair: len(pair[0])), *_confirmed(state, outcomes)]
-    found = []
-    for given, expected in wanted:
+    found = _failed_checks(state, program_id)
+    plain = [(t.input, t.expected) for t in state.problem.tests if t.is_plain]
+    for given, expected in [*sorted(plain, key=lambda pair: len(pair[0])), *_confirmed(state, outcomes)]:
         run = outcomes.get((program_id, content_id(given)))
         right = run is not None and (
             run.status == "passed" or run.output_key == expected_key(state.problem.mode, expected)
@@ -34,6 +34,24 @@ def failures_of(state: SolveState, program_id: str) -> list[Failure]:
         if run is not None and not right:
             found.append(Failure(input_id=run.input_id, text=describe(state.problem, given, expected, run)))
     return found
+
+
+def _failed_checks(state: SolveState, program_id: str) -> list[Failure]:
+    """Return the failed examples that ask for more than one equal output."""
+    outcomes = outcomes_by_pair(state)
+    found = []
+    for test in state.problem.tests:
+        run = None if test.is_plain else outcomes.get((program_id, test.id))
+        if run is not None and run.status != "passed":
+            found.append(Failure(input_id=test.id, text=_check_failure(state.problem, test, run)))
+    return found
+
+
+def _check_failure(problem: Problem, test: PublicTest, run: Outcome) -> str:
+    happened = _LIMITS.get(run.status, "")
+    if run.status == "runtime_error":
+        happened = f"raised {_last_lines(run.error)}"
+    return f"{failure_text(problem, test)}\nIt {happened or f'gave {shown(problem.mode, run.output).rstrip()}'}"
 
 
 def describe(problem: Problem, given: str, expected: str, run: Outcome) -> str:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from nodes.parsing import literal
-from nodes.state import OUTPUT_KEPT, Outcome, content_id
+from nodes.state import OUTPUT_KEPT, Outcome, PublicTest, content_id
 from sandbox.base import Execution, Mode
+from sandbox.checks import judge
 from sandbox.compare import output_key, verdict_of
 
 
 def outcome_of(program_id: str, mode: Mode, given: str, run: Execution, expected: str | None) -> Outcome:
-    """Return the outcome of one run; `expected` is a person's example, or None where nothing says what is right."""
+    """Return the outcome of one run; `expected` is what is right, or None where nobody knows."""
     completed = run.status == "completed"
     return Outcome(
         program_id=program_id,
@@ -22,6 +25,20 @@ def outcome_of(program_id: str, mode: Mode, given: str, run: Execution, expected
         wall_s=run.wall_s,
         peak_mb=run.peak_mb,
     )
+
+
+def outcome_of_example(program_id: str, mode: Mode, test: PublicTest, run: Execution) -> Outcome:
+    """Return the outcome of one run on a person's example.
+
+    What passes a check that is more than equality counts as one behaviour, however the outputs are spelled.
+    """
+    plain = outcome_of(program_id, mode, test.input, run, test.expected)
+    if test.is_plain:
+        return plain
+    status = judge(mode, run, test.check)
+    is_one = status == "passed" and test.how != "equal"
+    key = content_id(test.how, test.expected) if is_one else plain.output_key
+    return replace(plain, input_id=test.id, status=status, output_key=key)
 
 
 def expected_key(mode: Mode, text: str) -> str:

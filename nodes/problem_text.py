@@ -1,39 +1,40 @@
 """Read a problem as a person writes it: Markdown with a statement, an optional signature or starter code, examples.
 
-Two modes. `function`: the text names a function (a signature in backticks, starter code, doctests or asserts).
-`stdio`: everything else; examples are `Input:`/`Output:` blocks, fenced or ended by a blank line.
+Two modes. `function`: the text asks for a function or a class (a phrase, a signature, starter code, or calls in its
+examples). `stdio`: everything else; examples are `Input:`/`Output:` blocks. What looks like an example and cannot be
+read is kept as such (`Problem.unread`), never dropped. `nodes/reading/` has one module for each form.
 
-Limits: one function is solved; calls with keyword arguments and values that are no literals are not read as examples.
+Limits: one function or class is solved; the other functions that its examples call are only named.
 """
 
 from __future__ import annotations
 
-import ast
-import builtins
+import html
 import re
 
-from nodes.labelled import labelled_pairs
-from nodes.parsing import LITERAL_CHARS, call_arguments, literal, parse_asserts, python_blocks
-from nodes.state import Problem, PublicTest
-from sandbox.base import Mode
+from nodes.labelled import MOST_BLOCKS, Block, blocks_of, pairs_in, pairs_of, unquoted
+from nodes.reading.asked import Asked, asked_for, asks_for_function, is_told, what_is_asked
+from nodes.reading.assertions import Wanted
+from nodes.reading.code_lines import code_lines
+from nodes.reading.doctests import Doctests
+from nodes.reading.found import Page
+from nodes.reading.named_inputs import NamedInputs, is_prose
+from nodes.reading.several import in_any_order, is_flat, several_of
+from nodes.reading.shown_calls import ShownCalls
+from nodes.reading.structures import shaped
+from nodes.state import Problem, PublicTest, Unread
 
 MAX_CHARS = 200_000
-_MOST_LINES = 40
-"""Lines that one expected value may take."""
-_SIGNATURE = re.compile(r"`(?:def\s+)?([A-Za-z_]\w*)\s*\(([^`]*)\)\s*(?:->\s*[^`]+)?`")
-_DEF = re.compile(r"^([ \t]*)(?:async\s+)?def\s+([A-Za-z_]\w*)\s*\(", re.MULTILINE)
-_CALL = re.compile(r"^\s*(?:>>>\s*(?:print\()?|assert\s+)([A-Za-z_]\w*)\(", re.MULTILINE)
-_ASKED = re.compile(
-    r"\b(?:write|implement|complete|define|create|code|give|provide)\b[^.\n]{0,80}\b(?:function|method)\b",
+_HOW_TO = "write `Input:` and `Output:`, each with its text in a fenced block below"
+_INVISIBLE = re.compile("[\u200b\u200c\u200d\u2060\ufeff]")
+_SPOKEN = re.compile(
+    r"\b(?:given|for|if|input)\b[^`\n]{0,40}`[^`\n]{0,80}\d[^`\n]{0,80}`[^`\n]{0,60}"
+    r"\b(?:output|print|prints|answer|result)\b[^`\n]{0,30}`[^`\n]+`",
     re.IGNORECASE,
 )
-_PROMPT = ">>>"
-_ASSIGNMENT = re.compile(r"^\s*[A-Za-z_]\w*\s*=[^=]")
-_WORDS = re.compile(r"\b[A-Za-z]{3,}\b")
-_FORMAT_WORDS = re.compile(
-    r"\b(?:lines?|contains?|integers?|numbers?|strings?|arrays?|prints?|output|input|separated|given|denoting)\b",
-    re.IGNORECASE,
-)
+"""An example in a sentence: the input and the output of a program in backticks."""
+_QUOTED = re.compile(r"^>(?:[ ]|$)", re.MULTILINE)
+_SPACES = str.maketrans({"\u00a0": " ", "\u2007": " ", "\u202f": " ", "\u3000": " ", "\t": "    "})
 
 
 class ProblemError(ValueError):
@@ -41,7 +42,7 @@ class ProblemError(ValueError):
 
 
 def read_problem(text: str) -> Problem:
-    """Return the problem that a text describes.
+    """Return the problem that a text describes, with what looked like an example and could not be read.
 
     Raises:
         ProblemError: the text is empty or longer than `MAX_CHARS`.
@@ -51,138 +52,98 @@ def read_problem(text: str) -> Problem:
         raise ProblemError("the problem is empty: give a statement, a file or --stdin")
     if len(statement) > MAX_CHARS:
         raise ProblemError(f"the problem has {len(statement)} characters; at most {MAX_CHARS} are read")
-    starter = _starter_code(statement)
-    called = _called(statement)
-    entry_point = _entry_point(statement, starter, called)
-    mode: Mode = "function" if entry_point else "stdio"
-    tests = _function_tests(statement, entry_point) if entry_point else _stdio_tests(statement)
-    others = tuple(name for name in called if name != entry_point) if entry_point else ()
+    readable = cleaned(statement)
+    asked = what_is_asked(readable)
+    if asked.entry_point and not asked.is_shown and _wants_program(readable):
+        asked = Asked()
+    if not asked.entry_point:
+        tests, unread = _stdio(readable)
+        return Problem(statement=statement, mode="stdio", tests=tests, unread=unread, several=several_of(readable))
+    tests, unread = function_examples(readable, asked)
+    several = several_of(readable)
+    if several == "any_order":
+        tests = in_any_order(tests)
+        several = "" if is_flat(tests) else "any_answer"
     return Problem(
-        statement=statement, mode=mode, entry_point=entry_point, starter_code=starter, tests=tests, also_called=others
+        statement=statement,
+        mode="function",
+        entry_point=asked.entry_point,
+        starter_code=asked.starter_code,
+        tests=tests,
+        also_called=asked.also_called,
+        unread=unread,
+        several=several,
     )
 
 
-def _starter_code(statement: str) -> str:
-    """Return the fenced block that defines the function to be written, if one does; `main` is no function to call."""
-    return next((block.rstrip() for block in python_blocks(statement) if _functions(block)), "")
+def _wants_program(statement: str) -> bool:
+    """Whether a text about a function shows data to read and write, and does not tell to write the function."""
+    pairs = [pair for pair in pairs_of(statement) if _is_data(*pair)]
+    if not pairs:
+        return False
+    return not asks_for_function(statement) or not (is_told(statement) or pairs[0][0].is_inline)
 
 
-def _functions(code: str) -> list[str]:
-    return [name for _, name in _DEF.findall(code) if not name.startswith("__") and name != "main"]
+def cleaned(statement: str) -> str:
+    """Return a statement as readers see it: the same lines, without invisible characters and HTML's entities."""
+    text = _INVISIBLE.sub("", statement).translate(_SPACES)
+    if text.count("\n> ") > 1:
+        text = _QUOTED.sub("", text)
+    return html.unescape(text) if re.search(r"&(?:gt|lt|amp|quot|nbsp|#39|#x27);", text) else text
 
 
-def _called(statement: str) -> list[str]:
-    """Return the functions that the examples call, in order, Python's own and classes left out."""
-    names = dict.fromkeys(_CALL.findall(statement))
-    return [name for name in names if not hasattr(builtins, name) and not name[0].isupper()]
+def examples_of(statement: str, entry_point: str) -> tuple[tuple[PublicTest, ...], tuple[Unread, ...]]:
+    """Return the examples of a function whose name is known, and what looks like one and could not be read."""
+    readable = cleaned(statement)
+    return function_examples(readable, asked_for(entry_point, readable))
 
 
-def _entry_point(statement: str, starter: str, called: list[str]) -> str:
-    if starter:
-        defined = _functions(starter)
-        return next((name for name in called if name in defined), defined[0])
-    if called:
-        return called[0]
-    name = next(iter(_functions(statement)), "") or _signature(statement)
-    # A text about a function that shows data to read and write wants a program.
-    return name if _ASKED.search(statement) or not _stdio_tests(statement) else ""
+def function_examples(statement: str, asked: Asked) -> tuple[tuple[PublicTest, ...], tuple[Unread, ...]]:
+    """Return the examples of a function, and what looks like one and could not be read."""
+    wanted = Wanted(entry_point=asked.entry_point, parameters=asked.parameters, defined=asked.defined)
+    if "def check(candidate)" in statement:
+        statement = re.sub(r"\bcandidate\(", f"{asked.entry_point}(", statement)
+    page = Page(lines=statement.split("\n"))
+    page.take(code_lines(statement, asked.starter_code))
+    named = NamedInputs(page, wanted)
+    Doctests(page, wanted).read()
+    named.tables()
+    ShownCalls(page, wanted).read()
+    named.read()
+    page.refuse_section()
+    tests, refused = page.agreeing()
+    return tuple(shaped(test, asked.entry_point, asked.annotations) for test in tests), refused
 
 
-def _signature(statement: str) -> str:
-    """Return the name of the first signature in backticks after the word function; `O(n)` is none."""
-    asked = re.search(r"\b(?:function|method)\b", statement, re.IGNORECASE)
-    found = _SIGNATURE.finditer(statement, asked.end()) if asked else ()
-    return next((match.group(1) for match in found if match.group(1) not in ("O", "o", "Theta")), "")
-
-
-def _function_tests(statement: str, entry_point: str) -> tuple[PublicTest, ...]:
-    asserted = (PublicTest(input=a, expected=b) for a, b in parse_asserts(statement, entry_point))
-    tests = [*_doctests(statement, entry_point), *asserted, *_assigned_examples(statement)]
-    return tuple(dict.fromkeys(tests))
-
-
-def _doctests(statement: str, entry_point: str) -> list[PublicTest]:
-    lines = [line.strip() for line in statement.splitlines()]
-    tests = []
-    for i, line in enumerate(lines):
-        if not line.startswith(_PROMPT):
-            continue
-        call = line.removeprefix(_PROMPT).strip()
-        printed = call.removeprefix("print(").removesuffix(")") if call.startswith("print(") else ""
-        arguments = call_arguments(printed or call, entry_point)
-        expected = _shown_value(lines[i + 1 : i + 1 + _MOST_LINES], is_printed=bool(printed))
-        if arguments is not None and expected is not None:
-            tests.append(PublicTest(input=arguments, expected=expected))
-    return tests
-
-
-def _shown_value(lines: list[str], *, is_printed: bool) -> str | None:
-    """Return the value below a prompt, which may take several lines; what is printed and no literal is a text."""
-    end = next((i for i, line in enumerate(lines) if not line or line.startswith((_PROMPT, "```"))), len(lines))
-    whole = _canonical(" ".join(lines[:end]))
-    first = lines[0] if end else ""
-    printed = repr(first) if is_printed and first else None
-    return whole or _canonical(first) or printed
-
-
-def _assigned_examples(statement: str) -> list[PublicTest]:
-    """Read LeetCode's form: `Input: nums = [1, 2], k = 3` and `Output: 5`."""
-    tests = []
-    for given, wanted in labelled_pairs(statement):
-        if not _ASSIGNMENT.match(given):
-            continue
-        arguments, expected = _keyword_values(given.strip()), _canonical(wanted.strip())
-        if arguments is not None and expected is not None:
-            tests.append(PublicTest(input=arguments, expected=expected))
-    return tests
-
-
-def _keyword_values(text: str) -> str | None:
-    """Return the values of `a = 1, b = [2]` as an argument text."""
-    try:
-        call = ast.parse(f"f({_json_words(text)})", mode="eval").body if len(text) <= LITERAL_CHARS else None
-        keywords = call.keywords if isinstance(call, ast.Call) else []
-        values = [repr(ast.literal_eval(keyword.value)) for keyword in keywords]
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return None
-    return ", ".join(values) or None
-
-
-def _canonical(text: str) -> str | None:
-    """Return a value in Python's own spelling; None when the text is no literal."""
-    if not text:
-        return None
-    try:
-        return repr(literal(_json_words(text)))
-    except ValueError:
-        return None
-
-
-def _json_words(text: str) -> str:
-    """Turn JSON's `true`, `false`, `null` outside of strings into Python's words."""
-    words = {"true": "True", "false": "False", "null": "None"}
-    parts = re.split(r"(\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')", text)
-    return "".join(
-        part if i % 2 else re.sub(r"\b(true|false|null)\b", lambda m: words[m.group()], part)
-        for i, part in enumerate(parts)
-    )
-
-
-def _stdio_tests(statement: str) -> tuple[PublicTest, ...]:
+def _stdio(statement: str) -> tuple[tuple[PublicTest, ...], tuple[Unread, ...]]:
     """Keep pairs that look like data; a section that describes the format in words is no example."""
-    pairs = labelled_pairs(statement)
-    return tuple(PublicTest(input=a, expected=b) for a, b in pairs if b.strip() and not (_is_prose(a) or _is_prose(b)))
+    page = Page(lines=statement.split("\n"))
+    blocks = blocks_of(statement)
+    if len(blocks) > MOST_BLOCKS:
+        page.refuse(blocks[-1].line, f"more than {MOST_BLOCKS} blocks; from here on they were not read")
+    paired: set[int] = set()
+    for given, wanted in pairs_in(blocks):
+        paired |= {given.line, wanted.line}
+        if _is_data(given, wanted):
+            page.add(given.line, _stdio_test(given, wanted))
+    for block in blocks:
+        if block.line not in paired and block.is_sample and block.text.strip() and not is_prose(block.text):
+            partner = "Output" if block.kind == "input" else "Input"
+            page.refuse(min(block.line, len(page.lines) - 1), f"no {partner} belongs to it; {_HOW_TO}")
+    for number, line in enumerate(page.lines if not page.tests and "`" in statement else ()):
+        if "`" in line and _SPOKEN.search(line[:2000]):
+            page.refuse(number, f"it is no pair of blocks; {_HOW_TO}")
+    page.refuse_section()
+    return page.agreeing()
 
 
-def _is_prose(text: str) -> bool:
-    """Whether a text is about the data rather than data: most of its lines are sentences."""
-    lines = [line for line in text.splitlines() if line.strip()]
-    return 2 * sum(map(_is_sentence, lines)) > len(lines)
+def _stdio_test(given: Block, wanted: Block) -> PublicTest:
+    if given.is_inline and wanted.is_inline:
+        return PublicTest(input=unquoted(given.text), expected=unquoted(wanted.text))
+    return PublicTest(input=given.text, expected=wanted.text)
 
 
-def _is_sentence(line: str) -> bool:
-    ends = line.rstrip().endswith((".", ":", ";", ","))
-    words, formats = len(_WORDS.findall(line)), len(_FORMAT_WORDS.findall(line))
-    if words > 3 and (ends or formats > 1):
-        return True
-    return words > 1 and formats > 0 and (ends or "`" in line or "$" in line)
+def _is_data(given: Block, wanted: Block) -> bool:
+    if is_prose(given.text) or is_prose(wanted.text):
+        return False
+    return bool(wanted.text.strip()) or (wanted.is_sample and given.is_sample and bool(given.text.strip()))

@@ -7,7 +7,7 @@ are not run on self-tests, since nothing they do there can matter; without examp
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from langgraph.runtime import Runtime
 
 from nodes.context import Context
-from nodes.judging import outcome_of
-from nodes.state import Candidate, Cost, Outcome, SolveState, Update, content_id
+from nodes.judging import outcome_of, outcome_of_example
+from nodes.state import Candidate, Cost, Outcome, PublicTest, SelfTest, SolveState, Update
 from nodes.voting import is_question, votes
 from sandbox.base import Program
 from sandbox.languages import with_its_packages
@@ -29,7 +29,12 @@ class Job:
     """One program with the inputs that it has not run on."""
 
     candidate: Candidate
-    inputs: tuple[str, ...]
+    tests: tuple[PublicTest | SelfTest, ...]
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """What the box is handed, in the order of the tests."""
+        return tuple(test.given if isinstance(test, PublicTest) else test.input for test in self.tests)
 
 
 def sandbox_execution(state: SolveState, runtime: Runtime[Context]) -> Update:
@@ -55,29 +60,33 @@ def sandbox_execution(state: SolveState, runtime: Runtime[Context]) -> Update:
 
 def public_jobs(state: SolveState) -> list[Job]:
     """Return the programs that have public tests to run; an oracle that fails one has no vote."""
-    return _jobs((*state.candidates, *state.oracles), [test.input for test in state.problem.tests], state.outcomes)
+    return _jobs((*state.candidates, *state.oracles), state.problem.tests, state.outcomes)
 
 
 def self_test_jobs(state: SolveState, outcomes: Sequence[Outcome]) -> list[Job]:
     """Return the programs, oracles included, that have self-tests to run."""
     failed = {o.program_id for o in outcomes if o.input_id in _public_ids(state) and o.status != "passed"}
     survivors = [c for c in (*state.candidates, *state.oracles) if c.program_id not in failed]
-    return _jobs(survivors, [test.input for test in state.self_tests], outcomes)
+    return _jobs(survivors, state.self_tests, outcomes)
 
 
 def _public_ids(state: SolveState) -> set[str]:
-    return {content_id(test.input) for test in state.problem.tests}
+    return {test.id for test in state.problem.tests}
 
 
-def _jobs(candidates: Sequence[Candidate], inputs: Sequence[str], outcomes: Sequence[Outcome]) -> list[Job]:
-    """Return one job per distinct program, with its untried inputs in order."""
+def _jobs(
+    candidates: Sequence[Candidate], tests: Sequence[PublicTest | SelfTest], outcomes: Sequence[Outcome]
+) -> list[Job]:
+    """Return one job per distinct program, with its untried tests in order."""
+    by_id = {test.id: test for test in reversed(tests)}
+    distinct = [by_id[name] for name in dict.fromkeys(test.id for test in tests)]
     done = {(o.program_id, o.input_id) for o in outcomes}
     programs = {candidate.program_id: candidate for candidate in candidates}
     jobs = [
-        Job(candidate=c, inputs=tuple(i for i in dict.fromkeys(inputs) if (p, content_id(i)) not in done))
+        Job(candidate=c, tests=tuple(test for test in distinct if (p, test.id) not in done))
         for p, c in programs.items()
     ]
-    return [job for job in jobs if job.inputs]
+    return [job for job in jobs if job.tests]
 
 
 def _run_all(
@@ -102,17 +111,19 @@ def _run(job: Job, state: SolveState, runtime: Runtime[Context], spent: list[flo
     program = Program(source=code, mode=problem.mode, entry_point=problem.entry_point, language=language)
     done = context.sandbox.run(program, job.inputs, context.limits(state), cancelled=lambda: context.must_end(state))
     spent.append(sum(run.cpu_s for run in done))
-    expected = {test.input: test.expected for test in problem.tests}
+    examples = {test.id: test for test in problem.tests}
     outcomes = tuple(
-        outcome_of(job.candidate.program_id, problem.mode, given, run, expected.get(given))
-        for given, run in zip(job.inputs, done, strict=False)
+        outcome_of_example(job.candidate.program_id, problem.mode, examples[test.id], run)
+        if test.id in examples
+        else outcome_of(job.candidate.program_id, problem.mode, test.input, run, None)
+        for test, run in zip(job.tests, done, strict=False)
     )
-    _report(job, outcomes, expected, runtime)
+    _report(job, outcomes, examples.keys(), runtime)
     return outcomes
 
 
-def _report(job: Job, outcomes: tuple[Outcome, ...], expected: dict[str, str], runtime: Runtime[Context]) -> None:
-    judged = [o for o, given in zip(outcomes, job.inputs, strict=False) if given in expected]
+def _report(job: Job, outcomes: tuple[Outcome, ...], examples: Set[str], runtime: Runtime[Context]) -> None:
+    judged = [o for o in outcomes if o.input_id in examples]
     if judged and job.candidate.index >= 0:
         worst = next((o.status for o in judged if o.status != "passed"), "passed")
         passed = sum(o.status == "passed" for o in judged)

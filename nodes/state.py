@@ -14,8 +14,11 @@ from typing import Annotated, Any, Literal, TypeVar
 from typing_extensions import TypedDict
 
 from sandbox.base import Mode
+from sandbox.checks import Check, How
+from sandbox.sessions import is_session, written
 
 Move = Literal["widen", "test", "separate", "repair", "release"]
+Several = Literal["", "any_order", "any_answer", "interactive"]
 Origin = Literal["plain", "plan", "perturbed", "self_debug", "poly_reflective", "rewrite"]
 OutcomeStatus = Literal["passed", "wrong_answer", "completed", "runtime_error", "timeout", "memory", "output_limit"]
 StopReason = Literal["", "verified", "policy_done", "no_gain", "tokens", "seconds", "sandbox_seconds", "rounds",
@@ -29,6 +32,10 @@ def content_id(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
+NEXT = "\n\n"
+"""Parts the statements of a script."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublicTest:
     """An example from the statement: an input and the output that the person expects."""
@@ -36,9 +43,60 @@ class PublicTest:
     __pydantic_config__ = FORM
 
     input: str
-    """Standard input, or the arguments as Python literals: `[1, 2], 'x'`."""
+    """Standard input, or the arguments as Python literals: `[1, 2], 'x'`; or a session, lines after `>>>`."""
     expected: str
-    """Standard output, or the returned value as a Python literal."""
+    """Standard output, or the returned value as a Python literal; of `raises` the exception, of `shown` the text."""
+    how: How = "equal"
+    """What makes an output right (sandbox/checks.py)."""
+    script: str = ""
+    """Python that runs beside the program in the box, on the arguments `args`, in place of the plain call; a blank line
+    parts its statements."""
+    rel_tol: float = 0.0
+    """Of `close`: the difference that is allowed, as a share of the larger number."""
+    abs_tol: float = 0.0
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a call, or an input, whose output must be equal to the expected one."""
+        return self.how == "equal" and not self.script and not is_session(self.input)
+
+    @property
+    def id(self) -> str:
+        """Named by the input; a check by all that it asks."""
+        if self.is_plain:
+            return content_id(self.input)
+        tolerance = (repr(self.rel_tol), repr(self.abs_tol))
+        return content_id(self.input, self.expected, self.how, self.script, *tolerance)
+
+    @property
+    def given(self) -> str:
+        """What the box is handed: the input itself, or a session that runs the script on it."""
+        if not self.script:
+            return self.input
+        return "\n".join([written(f"args = [{self.input}]"), *map(written, self.script.split(NEXT))])
+
+    @property
+    def check(self) -> Check:
+        """What is expected, and how it is compared."""
+        return Check(expected=self.expected, how=self.how, rel_tol=self.rel_tol, abs_tol=self.abs_tol)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """A line of a statement that looks like an example and could not be read as one."""
+
+    __pydantic_config__ = FORM
+
+    line: int
+    """Its number in the statement, from 1."""
+    text: str
+    why: str
+    """What is in the way, and how to write it."""
+
+    @property
+    def words(self) -> str:
+        """One line for people."""
+        return f"line {self.line}: {self.text} ({self.why})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,20 +107,36 @@ class Problem:
 
     # Without a default LangGraph would store a first input unread, as the plain dictionary that a server hands in.
     statement: str = ""
+    """The task alone: what a test, a plan or an analysis has to know."""
     mode: Mode = "function"
     entry_point: str = ""
-    """Name of the function to be written; empty in `stdio` mode."""
+    """Name of the function to be written, or of the class whose methods are called; empty in `stdio` mode."""
     starter_code: str = ""
     language: str = "python"
     """What programs are run as; `python-science` has NumPy and the like (sandbox/languages.py)."""
     tests: tuple[PublicTest, ...] = ()
     also_called: tuple[str, ...] = ()
     """Other functions that the examples call: nothing checks them, so no answer is verified."""
+    instruction: str = ""
+    """What is asked of whoever writes the program (`Complete this function.`); no other prompt repeats it."""
+    unread: tuple[Unread, ...] = ()
+    """What looks like an example and could not be read: nothing checks it, so no answer is verified."""
+    several: Several = ""
+    """Why plain equality with an expected output would be no fair judge."""
     options: tuple[str, ...] = ()
     """Letters of the options, where the problem is a question whose answer is one of them and no program."""
     cpu_seconds: float | None = None
     """Limit that the statement sets for one test; None: the setting's."""
     memory_mb: int | None = None
+
+    @property
+    def order(self) -> str:
+        """The statement with its instruction, for the prompt that asks for the program."""
+        return self.ordered(self.statement)
+
+    def ordered(self, statement: str) -> str:
+        """Return the problem in other words, with its instruction before it."""
+        return f"{self.instruction}\n\n{statement}" if self.instruction else statement
 
     @property
     def task_id(self) -> str:
@@ -295,8 +369,9 @@ def as_problem(old: Problem, new: Problem | dict[str, Any]) -> Problem:
     if isinstance(new, Problem):
         return new
     tests = tuple(t if isinstance(t, PublicTest) else PublicTest(**t) for t in new.get("tests", ()))
+    unread = tuple(u if isinstance(u, Unread) else Unread(**u) for u in new.get("unread", ()))
     lists = {name: tuple(new.get(name, ())) for name in ("also_called", "options")}
-    return Problem(**{**new, "tests": tests, **lists})
+    return Problem(**{**new, "tests": tests, "unread": unread, **lists})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

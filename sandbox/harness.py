@@ -180,15 +180,15 @@ def find(module: ModuleType, entry_point: str) -> Callable[..., object]:
     raise NameError(f"the program defines no function named {entry_point!r}")
 
 
-def read_arguments() -> list[object]:
-    """Return the arguments from standard input, which then becomes empty for the candidate."""
+def read_given() -> list[object] | dict[str, Any]:
+    """Return the arguments, or a session, from standard input, which then becomes empty for the candidate."""
     with open(0, "rb", closefd=False) as stream:
         text = stream.read().decode("utf-8", "surrogatepass")
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
-    nodes: list[object] = from_json(text)
-    return [decode(node) for node in nodes]
+    nodes: list[object] | dict[str, Any] = from_json(text)
+    return nodes if isinstance(nodes, dict) else [decode(node) for node in nodes]
 
 
 def load(path: str) -> ModuleType:
@@ -202,11 +202,32 @@ def load(path: str) -> ModuleType:
     return module
 
 
+def run_session(module: ModuleType, entry_point: str, session: dict[str, Any]) -> object:
+    """Run the statements of a session (sandbox/sessions.py) beside the program; return the last one's value or text."""
+    names = dict(module.__dict__)
+    names[entry_point] = find(module, entry_point)
+    *before, last = session["session"]
+    for statement in before:
+        exec(compile(statement, "<example>", "exec"), names)
+    try:
+        code = compile(last, "<example>", "eval")
+    except SyntaxError:
+        code = compile(last, "<example>", "exec")
+    if not session["shown"]:
+        return eval(code, names)
+    import io
+
+    sys.stdout = text = io.StringIO()
+    value = eval(code, names)
+    return text.getvalue() + ("" if value is None else repr(value))
+
+
 def main() -> None:
     """Call the function named on the command line and end at once, so that nothing of the candidate runs later."""
     write, leave, to_text = os.write, os._exit, to_json
-    arguments = read_arguments()
-    value = find(load(SOURCE), sys.argv[1])(*arguments)
+    given = read_given()
+    module, name = load(SOURCE), sys.argv[1]
+    value = run_session(module, name, given) if isinstance(given, dict) else find(module, name)(*given)
     data = memoryview(to_text(encode(value)))
     while data:
         data = data[write(VALUE_FD, data) :]

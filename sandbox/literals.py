@@ -19,7 +19,7 @@ from sandbox.harness import decode, encode
 from sandbox.values import Node, check
 
 _TOKEN = re.compile(
-    r"""\s*(?:(?P<number>[+-]?(?:0[xX][0-9a-fA-F]+|(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?))
+    r"""\s*(?:(?P<number>[+-]?(?:0[xX][0-9a-fA-F]+|(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?[jJ]?))
     |(?P<string>[bB]?(?:"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'))
     |(?P<name>[+-]?[A-Za-z]+)|(?P<mark>[\[\](){},:]))""",
     re.VERBOSE | re.DOTALL,
@@ -32,7 +32,7 @@ _NAMES: dict[str, Node] = {
 }
 _READ_AT_ONCE = 4000
 _MOST_DIGITS = 1_000_000
-_CALLS = ("set", "frozenset", "complex", "opaque")
+_CALLS = ("set", "frozenset", "complex", "opaque", "float")
 _MOST_NUMBER = 3000
 """Characters of a fraction's or a decimal's parts."""
 _CLOSING = {"[": "]", "(": ")", "{": "}"}
@@ -112,6 +112,8 @@ class _Parser:
             raise ValueError(f"{name[:20]!r} is not a literal")
         items = self._items(")")[0]
         inner = items[0] if items else []
+        if name == "float":
+            return _float(inner)
         if name == "complex":
             inner = items
         elif isinstance(inner, dict) and ("set" in inner or "tuple" in inner):
@@ -178,6 +180,8 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
 def _number(text: str) -> Node:
     if "x" in text.lower():
         return {"int": text.lower()} if len(text) > 1024 else int(text, 16)
+    if text[-1] in "jJ":
+        return {"complex": [0.0, float(text[:-1])]}
     if any(mark in text for mark in ".eE"):
         return float(text)
     digits = text.lstrip("+-").replace("_", "")
@@ -195,6 +199,14 @@ def _integer(digits: str) -> int:
     half = len(digits) // 2
     shift: int = 10**half
     return _integer(digits[:-half]) * shift + _integer(digits[-half:])
+
+
+def _float(node: Node) -> Node:
+    """Return what `float('-inf')` and its like spell."""
+    name = node.strip().lower().replace("infinity", "inf").removeprefix("+") if isinstance(node, str) else ""
+    if name not in ("inf", "-inf", "nan"):
+        raise ValueError(f"float({str(node)[:20]!r}) is not a literal")
+    return {"float": name}
 
 
 def _string(text: str) -> Node:

@@ -16,6 +16,7 @@ from sandbox.inside import BUILD, MB
 from sandbox.languages import CALL_FUNCTION, PYTHON, Language, language_named
 from sandbox.literals import parse_arguments
 from sandbox.processes import STARVED_FACTOR
+from sandbox.sessions import is_session, session_of
 
 _MAX_INPUT = 48 * MB
 _MAX_SOURCE = 8 * MB
@@ -111,7 +112,7 @@ def standard_input(program: Program, text: str) -> bytes:
     """
     if program.mode == "function" and not program.entry_point:
         raise ValueError("no function is named that could take it")
-    data = text if program.mode == "stdio" else json.dumps(parse_arguments(text), ensure_ascii=False)
+    data = text if program.mode == "stdio" else json.dumps(_given(text), ensure_ascii=False)
     return _within(data, _MAX_INPUT, "the input")
 
 
@@ -151,3 +152,7 @@ def _check_limits(limits: Limits) -> None:
     ):
         if not 0 < value <= most:
             raise ValueError(f"the limit {name} is {value}, which is not above 0 and at most {most:g}")
+
+
+def _given(text: str) -> object:
+    return session_of(text) if is_session(text) else parse_arguments(text)

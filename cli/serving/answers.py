@@ -19,6 +19,7 @@ from cli.serving.work import Run, Waiting
 from graphs.events import BoxStarted, CandidateArrived, CandidateRan, Finished
 from inference.base import Message
 from nodes.problem_text import read_problem
+from nodes.reading.telling import reading_line
 from nodes.settings import Settings
 from nodes.state import Answer, Problem
 
@@ -90,8 +91,9 @@ def _text(message: ChatMessage) -> str:
     return "\n".join(part.text or "" for part in message.content)
 
 
-async def search_pieces(run: Run, settings: Settings) -> AsyncIterator[Piece]:
-    """Yield the pieces of a search."""
+async def search_pieces(run: Run, settings: Settings, problem: Problem) -> AsyncIterator[Piece]:
+    """Yield the pieces of a search; the first says how its problem was read."""
+    yield Piece(reasoning=f"{reading_line(problem)}\n")
     arrived: dict[str, int] = {}
     async for event in run.listen():
         if isinstance(event, CandidateArrived):

@@ -125,7 +125,7 @@ async def _search(body: ChatRequest, service: Service, caller: Caller) -> tuple[
         return None
     thread = (body.metadata or {}).get("thread", "")
     run = service.search(problem, settings, client=caller.name, thread=thread)
-    return run, search_pieces(run, settings)
+    return run, search_pieces(run, settings, problem)
 
 
 async def _answer(body: Sampled, request: Request, run: Run, pieces: Pieces, form: Form) -> Response:

@@ -12,7 +12,8 @@ from cli.report import STOPS, cost_of
 from cli.serving.run_comparison import difference, why
 from nodes.answering import rank
 from nodes.evidence import confirmed_tests, outcomes_by_pair
-from nodes.state import Answer, Candidate, Evidence, Outcome, OutcomeStatus, SelfTest, SolveState, content_id
+from nodes.reading.telling import reading_line
+from nodes.state import Answer, Candidate, Evidence, Outcome, OutcomeStatus, SelfTest, SolveState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +116,8 @@ class SearchView:
     """One search as far as it came."""
 
     statement: str
+    reading: str
+    """How many examples were read in it, and what could not be read."""
     mode: str
     entry_point: str
     tests: tuple[TestView, ...]
@@ -132,6 +135,7 @@ def view_of(state: SolveState) -> SearchView:
     tests = _tests(state, confirmed)
     return SearchView(
         statement=state.problem.statement,
+        reading=reading_line(state.problem) if state.problem.statement else "",
         mode=state.problem.mode,
         entry_point=state.problem.entry_point,
         tests=tests,
@@ -168,8 +172,8 @@ def _confirmed(state: SolveState) -> dict[str, str]:
 def _tests(state: SolveState, confirmed: Mapping[str, str]) -> tuple[TestView, ...]:
     """Return examples, then confirmed self-tests, then the others."""
     examples = {
-        content_id(one.input): TestView(
-            id=content_id(one.input),
+        one.id: TestView(
+            id=one.id,
             kind="example",
             input=one.input,
             expected=one.expected,

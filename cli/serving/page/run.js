@@ -260,8 +260,9 @@ export class RunPage {
 
   drawProblem() {
     const { view, summary, settings } = this.detail;
-    show(this.problem, [view.statement, summary.name, settings, this.answer], () => h("section", { class: "card", "aria-labelledby": "problem-title" },
+    show(this.problem, [view.statement, view.reading, summary.name, settings, this.answer], () => h("section", { class: "card", "aria-labelledby": "problem-title" },
       h("h2", { id: "problem-title" }, "Problem"), h("pre", { class: "plain" }, view.statement),
+      view.reading ? h("p", {}, view.reading) : null,
       h("p", { class: "hint" }, `Stored as ${summary.name}`,
         Object.entries(settings).map(([name, value]) => ` · ${words(name)} ${value}`))));
   }

@@ -1,0 +1,1 @@
+"""How a statement is read: which function is asked for, and its examples in every form that people use."""
