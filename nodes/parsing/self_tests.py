@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator
 
+from nodes.labelled import unquoted
 from nodes.parsing.claims import Claim, Names, claims, unittest_claims
 from nodes.parsing.samples import data_pairs, sample_inputs, sample_pairs
 from nodes.parsing.scopes import Scope
@@ -34,7 +35,7 @@ _PROMPT = ">>>"
 def parse_tests(reply: str, mode: Mode, entry_point: str) -> tuple[tuple[str, str], ...]:
     """Return the (input, expected output) pairs of a reply, without repeats."""
     if mode == "stdio":
-        return data_pairs(reply)
+        return tuple((unquoted(given), unquoted(wanted)) for given, wanted in data_pairs(reply))
     return tuple(dict.fromkeys(claim.pair for claim in read_claims(reply, entry_point)))
 
 
