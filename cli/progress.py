@@ -24,6 +24,7 @@ ROWS = 12
 RATE_SECONDS = 5.0
 """What the speed in the live view is a mean over."""
 
+_LOADING = "loading the model; the first time, how fast this machine decodes is measured as well"
 WORK = {
     "lens_routing": "weighing the evidence",
     "plan_search": "looking for plans",
@@ -173,7 +174,7 @@ class Screen(Quiet):
         self._live.console.print(Text(text))
 
     def _view(self) -> RenderableType:
-        at_work = [f"{box}: {WORK.get(box, 'at work')}" for box in self._boxes] or ["starting"]
+        at_work = [f"{box}: {WORK.get(box, 'at work')}" for box in self._boxes] or [_LOADING]
         self._spinner.update(text=Text(", ".join(at_work), style="bold"))
         return Group(self._budgets(), self._spinner, *([self._programs()] if self._rows else []))
 

@@ -19,6 +19,7 @@ import json
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -74,6 +75,7 @@ class ChatTemplate:
         self._eos = eos
         self._now = now or datetime.now()
         self._shapes: dict[_Shape, str] = {}
+        self._lock = threading.Lock()
 
     def pieces(self, messages: Sequence[Message], *, thinking: bool) -> tuple[Piece, ...]:
         """Render a conversation and the start of the assistant's next turn.
@@ -103,6 +105,11 @@ class ChatTemplate:
         return by_index[by_index.index("2") + 1]
 
     def _rendered(self, shape: _Shape) -> str:
+        # Texts of many threads that come at once are rendered by one process, which the first of them starts.
+        with self._lock:
+            return self._found(shape)
+
+    def _found(self, shape: _Shape) -> str:
         if shape not in self._shapes:
             wanted = [shape] if self._shapes else [shape, *((roles, on) for roles in _COMMON for on in (True, False))]
             for done, outcome in zip(
