@@ -1,17 +1,18 @@
 """A folder of one's own problems: `NAME.md` as `atlas solve` reads it, `NAME.tests.md` with the tests that grade it.
 
-The tests have the form of examples: asserts or doctest lines, or `Input:` and `Output:` blocks. They say what is
-returned exactly: a line that says it otherwise is refused by its number, since a test that nobody sees would be lost. A
-right program may stand in `NAME.py`; it lets the report say how often the search's own tests were right.
+The tests have the form of examples: asserts or doctest lines, or `Input:` and `Output:` blocks. A line that looks like
+a test and cannot be read is refused by its number, since a test that nobody sees would be lost. A right program may
+stand in `NAME.py`; it lets the report say how often the search's own tests were right.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from benchmark.task import HiddenTest, Task, TaskError
-from nodes.labelled import labelled_pairs
-from nodes.problem_text import ProblemError, read_problem
+from nodes.parsing import exact_tests, lone_labels, parse_tests
+from nodes.problem_text import ProblemError, examples_of, read_problem
 from nodes.reading.equality import as_equality
 from nodes.state import Problem, PublicTest
 
@@ -49,17 +50,46 @@ def _task(path: Path) -> Task:
 
 
 def _hidden(problem: Problem, text: str, path: Path) -> tuple[HiddenTest, ...]:
+    file = path.with_name(path.stem + TESTS)
     if problem.mode == "stdio":
-        read = read_problem(text)
-        if read.unread:
-            raise TaskError(f"{path.with_name(path.stem + TESTS)}: {read.unread[0].words}")
-        return tuple(HiddenTest(input=given, expected=wanted) for given, wanted in labelled_pairs(text))
-    read = read_problem(text)
-    if read.entry_point != problem.entry_point:
-        raise TaskError(f"{path}: asks for {problem.entry_point}, its tests call {read.entry_point or 'nothing'}")
-    if read.unread:
-        raise TaskError(f"{path.with_name(path.stem + TESTS)}: {read.unread[0].words}")
-    return tuple(_hidden_test(problem, test, path) for test in read.tests)
+        _refuse_unread(file, lone_labels(text), text, "its partner is missing")
+        return tuple(HiddenTest(input=given, expected=wanted) for given, wanted in parse_tests(text, "stdio", ""))
+    if not text.strip():
+        return ()
+    if f"{problem.entry_point}(" not in text:
+        called = read_problem(text).entry_point
+        raise TaskError(f"{path}: asks for {problem.entry_point}, its tests call {called or 'nothing'}")
+    tests, unread = examples_of(text, problem.entry_point)
+    if unread:
+        raise TaskError(f"{file}: {unread[0].words}")
+    _refuse_unread(file, _said_otherwise(text, problem.entry_point), text, "say what the call returns, as `f(1) == 2`")
+    return tuple(_hidden_test(problem, test, path) for test in tests)
+
+
+def _said_otherwise(text: str, entry_point: str) -> Iterator[int]:
+    """Yield the lines, from 0, that begin with a call and say of it what no reader takes: `f(3) is about six`."""
+    lines = text.split("\n")
+    for number in exact_tests(text, entry_point)[1]:
+        bare = lines[number].lstrip(" \t-*`")
+        if bare.startswith(f"{entry_point}(") and not examples_of(bare, entry_point)[0]:
+            yield number
+
+
+def _refuse_unread(file: Path, lines: Iterable[int], text: str, why: str) -> None:
+    """Refuse tests of which one could not be read.
+
+    Args:
+        file: where they stand.
+        lines: numbers of the lines that were not read, from 0.
+        text: all of them.
+        why: what is in the way.
+
+    Raises:
+        TaskError: names the first.
+    """
+    for line in lines:
+        shown = text.split("\n")[line].strip()[:100]
+        raise TaskError(f"{file}: line {line + 1}: {shown} ({why})")
 
 
 def _hidden_test(problem: Problem, test: PublicTest, path: Path) -> HiddenTest:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import json
+from collections import Counter
 
 import pytest
 
 from graphs import open_solver
-from graphs.events import CandidateArrived, CandidateRan, Finished, TextsGrew
+from graphs.events import CandidateArrived, CandidateRan, Finished, ModelAnswered, TextsGrew
 from graphs.factory import EMBEDDED, best_here, model_path
 from inference.official import official_files
 from inference.pulled import beside, place, read_record
@@ -64,6 +65,15 @@ def test_budget_holds_and_texts_end_by_themselves(events):
     assert sum(one.tokens for one in events if isinstance(one, TextsGrew)) <= spent
     longest = max(one.tokens for one in events if isinstance(one, CandidateArrived))
     assert longest < 200, "a program of one line ends at the model's own end of text"
+
+
+def test_programs_end_with_their_fence(events):
+    answered = [one for one in events if isinstance(one, ModelAnswered) and one.box == "budgeted_generation"]
+    ended = Counter[str]()
+    for one in answered:
+        ended.update(one.ended)
+    assert ended["complete"] >= 1
+    assert set(ended) <= {"complete", "end", "length", "loop"}
 
 
 def test_equal_seeds_give_equal_answers(solver, events):
