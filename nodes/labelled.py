@@ -141,8 +141,9 @@ def _blocks_of(text: str) -> tuple[Block, ...]:
 
 
 def _found(text: str) -> list[Block]:
-    if "<input>" in text.lower():
-        return [_tagged(match) for match in _TAGGED.finditer(text)]
+    tagged = [_tagged(match) for match in _TAGGED.finditer(text)] if "<input>" in text.lower() else []
+    if {block.kind for block in tagged} == {"input", "output"}:
+        return tagged
     lines = _parted(text).splitlines()
     first_example = next((i for i, line in enumerate(lines) if _EXAMPLES.match(line)), len(lines))
     found = _blocks(lines, first_example)
