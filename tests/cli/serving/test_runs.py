@@ -271,4 +271,4 @@ def test_form_knows_policies_defaults_and_example(served):
     assert facts["defaults"]["k"] == 2
     assert {one["name"] for one in facts["policies"]} >= {"adaptive", "baseline"}
     assert all(one["about"] for one in facts["policies"])
-    assert "pack_line" in facts["example"]
+    assert "initials" in facts["example"]
