@@ -17,6 +17,7 @@ SourceName = Literal["auto", "hub", "packages"]
 ONLY_FOR_REPORTS = ("price_per_kwh", "watts", "api_prices")
 """Settings that no search reads: stored runs stay good when they change."""
 
+_LEAST_CONTEXT = 256
 _RANGES: dict[str, tuple[float, float]] = {
     **{name: (1, inf) for name in ("k", "max_rounds", "max_programs", "verified_tests", "searches")},
     **{name: (0, inf) for name in ("budget_tokens", "budget_seconds", "budget_sandbox_seconds", "min_gain")},
@@ -162,5 +163,7 @@ class Settings:
                 raise ValueError(f"{name} must be at least {least:g}, not {value}")
             if not least <= value <= most:
                 raise ValueError(f"{name} must lie in {least:g}..{most:g}, not {value}")
+        if 0 < self.context_tokens < _LEAST_CONTEXT:
+            raise ValueError(f"context_tokens must be 0 or at least {_LEAST_CONTEXT}, not {self.context_tokens}")
         if self.kv_type != "f16" and self.flash_attention == "off":
             raise ValueError(f"kv_type {self.kv_type} needs flash attention: set flash_attention to auto")

@@ -122,7 +122,7 @@ def test_result_is_structured_and_progress_is_told(server, mode):
     assert result.structured_content["tokens"] > 0
     assert [progress for progress, _ in told] == sorted({progress for progress, _ in told})
     assert any("passes" in message for _, message in told)
-    assert any("plan_search" in message for _, message in told)
+    assert any("budgeted_generation" in message for _, message in told)
 
 
 @pytest.mark.parametrize(

@@ -220,7 +220,7 @@ def large(tmp_path_factory):
     ],
 )  # fmt: skip
 def test_info_says_whether_it_fits_and_what_to_change(large, machine, fits, words):
-    text, said = described(large, Settings(), machine)
+    text, said = described(large, Settings(context_tokens=8192), machine)
     assert said == fits
     for word in words:
         assert word in text
