@@ -21,7 +21,7 @@ _ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)")
 def environment(home: Path, **more: str) -> dict[str, str]:
     """Return an environment whose settings and state are those of a test."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(("ATLAS_", "LANG"))}
-    state = {"XDG_STATE_HOME": str(home / "state"), "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+    state = {"XDG_STATE_HOME": str(home / "state"), "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "ATLAS_MODEL": "embedded"}
     return inherited | state | more
 
 

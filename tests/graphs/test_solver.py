@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import count
 
 import pytest
 
@@ -89,7 +90,11 @@ def text(request) -> str:
 @pytest.mark.parametrize("policy", ["phase1_2", "full", "adaptive"])
 def test_judge_settles_two_rivals(run, policy):
     """Half of the programs lose equal numbers; the examples cannot tell, the judged pair can."""
-    ran = run(FUNCTION, rivals(), policy=policy, k=4, budget_tokens=40_000)
+    script = rivals()
+    if policy == "adaptive":  # Its first programs are all plain.
+        turns = count()
+        script["code"] = lambda r: GOOD if next(turns) % 2 else DISTINCT
+    ran = run(FUNCTION, script, policy=policy, k=4, budget_tokens=40_000)
     assert ran.state.comparisons
     assert ran.answer.code == "def second(xs):\n    return sorted(xs)[-2]"
 
