@@ -82,11 +82,18 @@ class Context:
 
     def widening(self, state: SolveState) -> int:
         """Return how many programs the next widening is to draw; the budget may allow fewer."""
-        return min(self.policy.opening or self.k, self.k) if not state.slots_made else self.k
+        opening = self.policy.opening if self._is_real else 0
+        return min(opening or self.k, self.k) if not state.slots_made else self.k
 
     def mixes(self, state: SolveState) -> bool:
         """Whether the next widening has slots for plans and perturbations."""
-        return self.policy.slots == "mixed" and state.slots_made >= self.policy.plain_first
+        plain_first = self.policy.plain_first if self._is_real else 0
+        return self.policy.slots == "mixed" and state.slots_made >= plain_first
+
+    @property
+    def _is_real(self) -> bool:
+        """Whether the model takes long enough for a program that the first of them should come soon."""
+        return self.model.profile == "full"
 
     def science(self, problem: Problem) -> bool:
         """Whether programs may import NumPy and the like."""
