@@ -5,8 +5,9 @@ anew for the processor (`use_extra_bufts`), which makes steps of few texts faste
 texts, and prompts, slower; and sequences share their cells or have cells of their own (`inference/lanes.py`). The
 weights are never in memory twice.
 
-Limits: with one text at a time nothing is measured, so that a text depends on nothing that was; a file of less than
-100 MB is too small for its layout to matter.
+Limits: with one text at a time nothing is measured, so that a text depends on nothing that was. One search takes the
+weights as llama.cpp lays them out: for its few texts the kernels differ little, and to load and time a model twice would
+take longer than the search. A file of less than 100 MB is too small for its layout to matter.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from inference.gguf_file import GgufHeader
 from inference.lanes import streams_pay
-from inference.layout import Width, build_key, layout_for
+from inference.layout import ONE_SEARCH, Width, build_key, layout_for
 from inference.llama import Layout, LlamaContext
 from inference.width import CostCurve, cached_curve
 
@@ -77,7 +78,9 @@ def _repacks(machine: Machine, width: Width, measured: Callable[[bool], CostCurv
     """Say whether weights that are laid out anew serve a search faster than those of the file."""
     if width.repack is not None:
         return width.repack
-    if LlamaContext.uses_gpu(machine.gpu_layers) or machine.path.stat().st_size < _LEAST_WEIGHTS:
+    if width.texts <= ONE_SEARCH or LlamaContext.uses_gpu(machine.gpu_layers):
+        return True
+    if machine.path.stat().st_size < _LEAST_WEIGHTS:
         return True
     return seconds_of(measured(True), width.texts) <= seconds_of(measured(False), width.texts)
 

@@ -49,12 +49,12 @@ def test_faster_kernels_are_taken_and_measured_once(tiny, tmp_path, monkeypatch,
         return FEW if (len(asked) == 1) == faster else CostCurve(rows=(1,), seconds=(9.0,), read=9.0)
 
     monkeypatch.setattr(module, "cached_curve", curve)
-    found = arrangement(machine(tiny), Width(streams=False))
+    found = arrangement(machine(tiny), Width(streams=False, up_to=64))
     assert found.repack is repack
     assert [brief for *_, brief in asked] == [True, True, False], "the one that is taken is measured whole"
 
 
-def test_small_file_and_single_texts_are_not_measured_twice(tiny, tmp_path, monkeypatch):
+def test_single_texts_one_search_and_a_small_file_are_not_measured_twice(tiny, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert arrangement(machine(tiny), Width(most=1)).curve is None
     assert not list(tmp_path.rglob("*.json"))
