@@ -6,8 +6,8 @@ texts, and prompts, slower; and sequences share their cells or have cells of the
 weights are never in memory twice.
 
 Limits: with one text at a time nothing is measured, so that a text depends on nothing that was. One search takes the
-weights as llama.cpp lays them out: for its few texts the kernels differ little, and to load and time a model twice would
-take longer than the search. A file of less than 100 MB is too small for its layout to matter.
+weights as llama.cpp lays them out: for its few texts the kernels differ little, and to load and time a model twice
+would take longer than the search. A file of less than 100 MB is too small for its layout to matter.
 """
 
 from __future__ import annotations

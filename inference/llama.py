@@ -179,7 +179,8 @@ class LlamaContext:
         options = self._lib.llama_context_default_params()
         options.n_ctx, options.n_batch, options.n_ubatch = layout.cells, layout.rows, layout.rows
         options.n_seq_max = min(layout.sequences, _MOST_SEQUENCES)
-        options.n_outputs_max = min(layout.outputs, layout.rows)
+        # With fewer than there are sequences llama.cpp ends the process.
+        options.n_outputs_max = max(options.n_seq_max, min(layout.outputs, layout.rows))
         options.n_threads = options.n_threads_batch = threads
         options.kv_unified = layout.unified
         options.type_k = options.type_v = GGMLQuantizationType[layout.kv_type.upper()]

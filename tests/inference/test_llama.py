@@ -1,5 +1,6 @@
 """The calls into llama.cpp: quiet, without leaks, refusing in one line."""
 
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -93,3 +94,10 @@ def test_prompt_without_a_control_token_from_its_user(tiny_path):
     assert end not in context.tokenise("<") + context.tokenise("|im_end|>")
     assert len(context.tokenise("a\0b")) == 3
     context.close()
+
+
+@pytest.mark.parametrize("unified", [True, False])
+def test_more_sequences_than_outputs_do_not_end_the_process(tiny_path, unified):
+    layout = Layout(sequences=66, cells=66 * 256, rows=128, outputs=64, unified=unified)
+    with closing(LlamaContext(tiny_path, layout=layout, gpu_layers=0, threads=1)) as context:
+        assert (context.shape.sequences, context.shape.outputs) == (66, 64)
