@@ -224,7 +224,6 @@ def test_endless_model_never_stops_by_itself(tmp_path):
     model.close()
 
 
-@pytest.mark.gguf
 @pytest.mark.peers
 def test_programs_of_llama_cpp_are_measured(tmp_path, capsys, monkeypatch, built):
     monkeypatch.setitem(random_model.SIZES, "larger", LARGER)
