@@ -35,7 +35,7 @@ def test_screen_keeps_the_newest_programs():
 
 
 def test_screen_survives_an_unknown_program():
-    assert "starting" in drawn(
+    assert "loading the model" in drawn(
         [CandidateRan(id="ghost", passed=0, total=1, status="timeout"), Spent(tokens=1, seconds=1)]
     )
 
