@@ -72,6 +72,7 @@ class Bubblewrap:
         self._filters = {watched: seccomp.bpf_filter(kind, watched=watched) for watched in seccomp.WATCHED}
         self._nests: dict[str, Nest] = {}
         self._lock = threading.Lock()
+        self._closed = False
 
     @property
     def exact(self) -> bool:
@@ -89,7 +90,7 @@ class Bubblewrap:
         """Return a new box whose runner has said hello.
 
         Raises:
-            SandboxUnavailableError: bubblewrap refused, in its own words, or the language is not there.
+            SandboxUnavailableError: bubblewrap refused, in its own words, the language is not there, or this is closed.
         """
         if language.program and not Path(language.program).is_file():
             words = f"{language.name} needs {language.program}: `apt-get install {' '.join(language.packages)}`"
@@ -108,6 +109,7 @@ class Bubblewrap:
     def close(self) -> None:
         """End every box."""
         with self._lock:
+            self._closed = True
             nests, self._nests = self._nests, {}
         for nest in nests.values():
             nest.close()
@@ -117,6 +119,8 @@ class Bubblewrap:
     def _nest(self, language: Language) -> Nest:
         shelf = str(self._shelf()) if language.shelf else ""
         with self._lock:
+            if self._closed:
+                raise SandboxUnavailableError("this sandbox is closed")
             if language.name not in self._nests:
                 # What a parent does with its children's end is the business of these runtimes.
                 watched: Watching = "" if self.exact else "strictly" if language.address_space else "loosely"

@@ -128,6 +128,14 @@ class Nest:
 
     def _started(self) -> socket.socket:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            return self._greeted(ours, theirs)
+        except BaseException:
+            ours.close()
+            raise
+
+    def _greeted(self, ours: socket.socket, theirs: socket.socket) -> socket.socket:
+        """Start the maker at the other end of `ours` and return `ours` once it has said hello."""
         steps_fd = os.memfd_create("filter")
         shown: list[int] = []
         self._said = os.memfd_create("said")
@@ -153,7 +161,6 @@ class Nest:
         with suppress(OSError):
             if ours.recv(16) == b"hello":
                 return ours
-        ours.close()
         # It may still be on its way to its end, with its last words unsaid.
         self._process.kill()
         self._process.wait()

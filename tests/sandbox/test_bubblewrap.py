@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import bubblewrap, process_box
+from sandbox import bubblewrap, nest, process_box
 from sandbox.base import Program, SandboxUnavailableError
 from sandbox.bubblewrap import open_bubblewrap
 from sandbox.cgroups import find_home
@@ -84,7 +85,7 @@ with open_bubblewrap(2) as sandbox:
 
 def groups_of(pid):
     home = find_home()
-    return list(home.memory.glob(f"atlas-box-*-{pid}-*")) if home else []
+    return set(home.memory.glob(f"atlas-box-*-{pid}-*")) if home else set()
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
@@ -118,12 +119,35 @@ def test_a_killed_host_leaves_nothing(tmp_path, end):
 
 
 def test_closing_removes_every_group():
+    before = groups_of(os.getpid())  # Other sandboxes of this process may be open.
     made = bubblewrap.Bubblewrap()
     box = made.make()
-    assert len(groups_of(os.getpid())) == made.exact
+    assert len(groups_of(os.getpid()) - before) == made.exact
     box.close()
     made.close()
-    assert not groups_of(os.getpid())
+    assert not groups_of(os.getpid()) - before
+
+
+def test_no_box_is_made_after_the_end():
+    made = bubblewrap.Bubblewrap()
+    made.close()
+    with pytest.raises(SandboxUnavailableError, match="closed"):
+        made.make()
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_maker_that_cannot_be_started_leaves_no_socket(monkeypatch):
+    def refuse(*arguments, **options):
+        raise KeyboardInterrupt
+
+    made = bubblewrap.Bubblewrap()
+    monkeypatch.setattr(nest.subprocess, "Popen", refuse)
+    open_before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(KeyboardInterrupt):
+        made.make()
+    gc.collect()
+    assert len(list(Path("/proc/self/fd").iterdir())) <= open_before + 1  # What it said is kept until the end.
+    made.close()
 
 
 def test_a_maker_that_was_killed_is_replaced():
