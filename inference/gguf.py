@@ -113,6 +113,8 @@ class GgufModel:
             raise
         self.notice = self._notice(header)
         alone = wide.texts == 1
+        if not alone:
+            self._llama.make_way()
         texts = 1 if alone else min(wide.texts, self._llama.shape.sequences)
         policy = WidthPolicy(texts, self.arrangement.curve, fixed=wide.most > 0)
         scheduler = Scheduler(self._llama, width=policy, segment=machine.segment if alone else 0)

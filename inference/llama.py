@@ -19,6 +19,7 @@ import atexit
 import ctypes
 import importlib.metadata
 import os
+import time
 from array import array
 from collections import deque
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ from numpy.typing import NDArray
 
 from inference.backend import Batch, NoRoomError, Sampling, Shape
 from inference.base import ModelError, RequestRefusedError
+from inference.crowding import Crowding
 from inference.footprint import KvType
 from inference.llama_sampling import Candidates, GrammarShelf, LlamaGrammar, LlamaSampler
 from inference.outputs import Outputs, Row
@@ -174,6 +176,12 @@ class LlamaContext:
         self._batch: Batch | None = None
         self._outputs: Outputs | None = None
         self._struct = self._lib.llama_batch()
+        self._threads = threads
+        self._crowding: Crowding | None = None
+
+    def make_way(self) -> None:
+        """From now on decode with fewer threads while other processes keep the cores busy."""
+        self._crowding = Crowding(self._threads) if self._threads > 1 else None
 
     def _open(self, layout: Layout, gpu_layers: int, threads: int) -> Any:
         options = self._lib.llama_context_default_params()
@@ -272,7 +280,10 @@ class LlamaContext:
         self._struct.n_tokens = batch.size
         if hidden:
             self._lib.llama_set_embeddings(self._context, True)
+        began, own = time.perf_counter(), time.thread_time()
         status = self._lib.llama_decode(self._context, self._struct)
+        if self._crowding and self._crowding.note(time.perf_counter() - began, time.thread_time() - own):
+            self._lib.llama_set_n_threads(self._context, self._crowding.threads, self._crowding.threads)
         if hidden:
             self._lib.llama_set_embeddings(self._context, False)
         if status == _NO_SLOT:

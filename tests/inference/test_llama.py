@@ -101,3 +101,20 @@ def test_more_sequences_than_outputs_do_not_end_the_process(tiny_path, unified):
     layout = Layout(sequences=66, cells=66 * 256, rows=128, outputs=64, unified=unified)
     with closing(LlamaContext(tiny_path, layout=layout, gpu_layers=0, threads=1)) as context:
         assert (context.shape.sequences, context.shape.outputs) == (66, 64)
+
+
+@pytest.mark.parametrize("unified", [True, False])
+def test_how_many_threads_decode_changes_no_bit(tiny_path, unified):
+    """So that a thread may be given up in the middle of a text."""
+    found = []
+    for threads in (1, 2, 3):
+        layout = Layout(sequences=2, cells=512, rows=64, outputs=2, unified=unified)
+        context, batch = LlamaContext(tiny_path, layout=layout, gpu_layers=0, threads=threads), Batch(64)
+        with closing(context):
+            batch.add(0, 0, list(range(5, 45)), 1)
+            context.decode(batch)
+            batch.clear()
+            batch.add(0, 40, [7], 1)
+            context.decode(batch)
+            found.append(context.outputs().logits.copy())
+    assert all((logits == found[0]).all() for logits in found)
