@@ -8,6 +8,9 @@ many problems in one call of the engine; `prompt`, a long prompt alone; `k`, som
 with this interpreter and its libraries, each with its own checkout on the path. Readings are kept in a file, so that a
 run can go on; a ratio is taken inside a round.
 
+With `--patience N` the other build is interrupted after N times what this one took for the same problem, and its time
+counts as at least that ("cut"): an old build that needs an hour need not be waited for.
+
 Limits: a reading of the engine ends after `--seconds`, whatever is left to write then; the machine must be idle.
 """
 
@@ -16,9 +19,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -70,6 +75,8 @@ class Reading:
     """Further checks that the answer passes."""
     of: int = 0
     verified: bool = False
+    cut: bool = False
+    """Whether it was interrupted, so that `seconds` is less than it would have taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +91,8 @@ class Task:
     sandbox: SandboxChoice = "bubblewrap"
     widths: tuple[int, ...] = (1, 4, 8, 16)
     workloads: tuple[str, ...] = WORKLOADS
+    patience: float = 0.0
+    """The other build is interrupted after so many times what this one took; 0 waits for it."""
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -92,8 +101,11 @@ def readings(task: Task, turn: int) -> Iterator[Reading]:
     if "solve" in task.workloads and task.problems is not None:
         checks = json.loads((task.problems / "checks.json").read_text(encoding="utf-8"))
         for path in sorted(task.problems.glob("*.md")):
+            longest = None
             for build in task.builds:
-                yield solved(task, build, turn, path, checks.get(path.stem, []))
+                reading = solved(task, build, turn, path, checks.get(path.stem, []), longest)
+                longest = task.patience * reading.seconds or None
+                yield reading
     for workload, given in _engine_work(task):
         for build in task.builds:
             yield _of_engine(task, build, turn, workload, given)
@@ -110,28 +122,39 @@ def _engine_work(task: Task) -> Iterator[tuple[str, dict[str, Any]]]:
             yield f"k = {k}", {"prompts": [_SENTENCE * 27], "k": k, "tokens": 96, "searches": 1}
 
 
-def solved(task: Task, build: Build, turn: int, path: Path, checks: Checks) -> Reading:
+def solved(task: Task, build: Build, turn: int, path: Path, checks: Checks, longest_s: float | None = None) -> Reading:
     """Run `atlas solve` on a problem and read when its programs passed and what its answer is worth."""
     with tempfile.TemporaryDirectory() as folder:
         saved = Path(folder) / "answer.py"
         command = build.command("-m", "cli.entry", "solve", str(path), "--model", task.model)
-        seconds, first, verified = _watched([*command, "--sandbox", task.sandbox, "--output", str(saved)], build)
+        seen = _watched([*command, "--sandbox", task.sandbox, "--output", str(saved)], build, longest_s)
         code = saved.read_text(encoding="utf-8") if saved.exists() else ""
     return Reading(
         round=turn,
         build=build.name,
         workload=path.stem,
-        seconds=seconds,
-        first_s=first,
+        seconds=seen.seconds,
+        first_s=seen.first_s,
         checks=passed(code, path.read_text(encoding="utf-8"), checks, sandbox=task.sandbox),
         of=len(checks),
-        verified=verified,
+        verified=seen.verified,
+        cut=seen.cut,
     )
 
 
-def _watched(command: Sequence[str], build: Build) -> tuple[float, float | None, bool]:
-    """Run `atlas solve`; return its seconds, those until a program passed its examples, and whether it verified."""
-    began, first = time.monotonic(), None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """A run of `atlas solve`, from outside."""
+
+    seconds: float
+    first_s: float | None
+    verified: bool
+    cut: bool
+
+
+def _watched(command: Sequence[str], build: Build, longest_s: float | None) -> _Seen:
+    """Run `atlas solve`, no longer than so many seconds, and look at its progress."""
+    began, first, cut = time.monotonic(), None, threading.Event()
     with subprocess.Popen(
         command,
         env=build.environment,
@@ -141,10 +164,20 @@ def _watched(command: Sequence[str], build: Build) -> tuple[float, float | None,
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
+
+        def interrupt() -> None:
+            cut.set()
+            process.send_signal(signal.SIGINT)
+
+        timer = threading.Timer(longest_s or threading.TIMEOUT_MAX, interrupt)
+        timer.daemon = True
+        timer.start()
         for line in process.stderr or ():
             if first is None and _passes_all(line):
                 first = time.monotonic() - began
-    return time.monotonic() - began, first, process.returncode == 0
+        timer.cancel()
+    verified = process.returncode == 0 and not cut.is_set()
+    return _Seen(seconds=time.monotonic() - began, first_s=first, verified=verified, cut=cut.is_set())
 
 
 def _passes_all(line: str) -> bool:
@@ -201,7 +234,9 @@ def _pairs(found: Sequence[Reading], workload: str, ours: str, theirs: str) -> I
 def _row(workload: str, pairs: Sequence[tuple[Reading, Reading]]) -> str:
     is_solve = bool(pairs[0][0].of)
     values = [_speed(one, is_solve) / _speed(other, is_solve) for one, other in pairs]
-    shown = [" / ".join(f"{_speed(one, is_solve):.1f}" for one in side) for side in zip(*pairs, strict=True)]
+    shown = [
+        " / ".join(f"{'>' * one.cut}{_speed(one, is_solve):.1f}" for one in side) for side in zip(*pairs, strict=True)
+    ]
     cells = [workload, str(len(pairs)), *shown, f"{median(values):.2f}", f"{min(values):.2f}-{max(values):.2f}"]
     cells += [_both(pairs, "first_s", ".0f") if is_solve else "", _both(pairs, "checks", "d") if is_solve else ""]
     cells += [_both(pairs, "verified", "d") if is_solve else "", "" if is_solve else _both(pairs, "mib", ".0f")]
@@ -236,6 +271,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--workloads", default=",".join(WORKLOADS), help="some of " + ", ".join(WORKLOADS))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=120.0, help="longest reading of the engine")
+    parser.add_argument("--patience", type=float, default=0.0, help="how many times this build's time the other gets")
     parser.add_argument("--sandbox", default="bubblewrap")
     parser.add_argument("--out", type=Path, default=Path("runs/builds.jsonl"))
     given = parser.parse_args(arguments)
@@ -246,6 +282,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prompts=tuple(json.loads(given.prompts.read_text(encoding="utf-8"))) if given.prompts else (),
         seconds=given.seconds,
         sandbox=given.sandbox,
+        patience=given.patience,
         workloads=tuple(given.workloads.split(",")),
     )
     kept = _kept(given.out)

@@ -1,0 +1,88 @@
+"""What decoding alone could reach on this machine: the best of all widths, cache layouts and weight layouts.
+
+    python -m benchmark.speed.bare --model MODEL.gguf --prompts prompts.json
+
+For each way to lay out the cache and the weights, and each width: read the prompts of so many texts, eight texts to
+each, then decode steps in which nothing is drawn. The rate is that of whole texts: their prompts and so many tokens.
+
+Limits: steps are timed where texts begin, over fewer cells than later, so that the rate is rather too high.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from itertools import product
+from pathlib import Path
+
+from inference.backend import Batch
+from inference.cores import decoding_threads
+from inference.llama import Layout, LlamaContext
+
+_EACH = 8
+_STEPS = 12
+_ROWS = 512
+_MARGIN = 64
+
+
+def rate(path: Path, prompts: Sequence[str], *, width: int, streams: bool, repack: bool, tokens: int) -> float:
+    """Return tokens a second of `width` texts of so many tokens each, eight to each prompt."""
+    longest = max(len(text) for text in prompts) // 2 + tokens + _MARGIN
+    cells = -(-longest // 256) * 256 * width
+    layout = Layout(sequences=width, cells=cells, rows=_ROWS, outputs=width, unified=not streams)
+    with closing(LlamaContext(path, layout=layout, gpu_layers=0, threads=decoding_threads(), repack=repack)) as llama:
+        batch = Batch(_ROWS)
+        some = [llama.tokenise(text) for text in prompts[: -(-width // _EACH)]]
+        began = time.perf_counter()
+        lengths = [_read(llama, batch, some[at // _EACH], at) for at in range(width)]
+        reading = time.perf_counter() - began
+        steps = []
+        for step in range(_STEPS):
+            batch.clear()
+            for sequence, length in enumerate(lengths):
+                batch.add(sequence, length + step, [1000 + 7 * step + sequence], 1)
+            began = time.perf_counter()
+            llama.decode(batch)
+            steps.append(time.perf_counter() - began)
+    # The first step after a prompt is slower than any other.
+    return width * tokens / (reading + tokens * sum(steps[1:]) / len(steps[1:]))
+
+
+def _read(llama: LlamaContext, batch: Batch, prompt: list[int], at: int) -> int:
+    """Read a prompt into the first sequence of its eight, and copy it into the others; return its length."""
+    first = at - at % _EACH
+    if at > first:
+        llama.copy(first, at, len(prompt))
+        return len(prompt)
+    for start in range(0, len(prompt), _ROWS):
+        batch.clear()
+        batch.add(at, start, prompt[start : start + _ROWS], 1)
+        llama.decode(batch)
+    return len(prompt)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Time every way and print a table, the best last."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--prompts", type=Path, required=True, help="JSON file with a list of prompts")
+    parser.add_argument("--widths", default="16,32,48,64")
+    parser.add_argument("--tokens", type=int, default=200, help="length of a text")
+    given = parser.parse_args(arguments)
+    prompts = json.loads(given.prompts.read_text(encoding="utf-8"))
+    found = {}
+    for width, streams, repack in product(map(int, given.widths.split(",")), (True, False), (True, False)):
+        name = f"{width} texts, {'a cache each' if streams else 'one cache'}, repacking {'on' if repack else 'off'}"
+        found[name] = rate(given.model, prompts, width=width, streams=streams, repack=repack, tokens=given.tokens)
+        sys.stdout.write(f"{found[name]:6.1f} tokens a second: {name}\n")
+        sys.stdout.flush()
+    best = max(found, key=found.__getitem__)
+    sys.stdout.write(f"best: {found[best]:.1f} ({best})\n")
+
+
+if __name__ == "__main__":
+    main()
