@@ -28,5 +28,8 @@ def next_box(state: SolveState) -> str:
 def fan_out(state: SolveState, runtime: Runtime[Context]) -> list[Send] | str:
     """One generation branch per queued slot; with no slot left, back to the hub."""
     deadline = time.monotonic() + runtime.context.seconds_left(state)
-    slots = [SlotInput(slot=slot, problem=state.problem, deadline=deadline) for slot in state.queue]
+    seconds = runtime.context.settings.budget_sandbox_seconds - state.sandbox_seconds_spent
+    slots = [
+        SlotInput(slot=slot, problem=state.problem, deadline=deadline, sandbox_seconds=seconds) for slot in state.queue
+    ]
     return [Send("budgeted_generation", slot) for slot in slots] or "lens_routing"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from inference.base import Model, Profile
 from nodes.learned_lens import LearnedLens
+from nodes.running import EarlyRuns
 from nodes.settings import PolicyName, Settings
 from nodes.state import Move, Problem, SolveState
 from sandbox.base import Limits, Sandbox
@@ -67,6 +68,7 @@ class Context:
         """The learned Lens, if it chose better than the plain rule on problems that it was not fitted on."""
         return self.lens if self.lens is not None and self.lens.is_better else None
 
+    early: EarlyRuns = field(default_factory=EarlyRuns)
     paused_s: float = 0.0
     """Seconds in which the run stood still, stored between two processes; they are not charged."""
 
@@ -99,9 +101,8 @@ class Context:
         """Whether programs may import NumPy and the like."""
         return self.settings.science or problem.language == SCIENCE.name
 
-    def limits(self, state: SolveState) -> Limits:
+    def limits(self, problem: Problem) -> Limits:
         """Return what one run of a program may use."""
-        problem = state.problem
         return Limits(
             cpu_s=problem.cpu_seconds or self.settings.test_cpu_seconds,
             memory_mb=problem.memory_mb or self.settings.test_memory_mb,

@@ -1,5 +1,7 @@
 """Run what has not run yet: every program on the public tests, those that pass on the self-tests too.
 
+Most programs have met the public tests as soon as they were written (nodes/budgeted_generation.py).
+
 Equal programs run once. Expected outputs stay on this side; the sandbox reports facts. Programs that fail an example
 are not run on self-tests, since nothing they do there can matter; without examples every program is.
 """
@@ -7,34 +9,18 @@ are not run on self-tests, since nothing they do there can matter; without examp
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass
 
 from langgraph.runtime import Runtime
 
 from nodes.context import Context
-from nodes.judging import outcome_of, outcome_of_example
+from nodes.running import Job, Place, run_on_tests
 from nodes.state import Candidate, Cost, Outcome, PublicTest, SelfTest, SolveState, Update
 from nodes.voting import is_question, votes
-from sandbox.base import Program
-from sandbox.languages import with_its_packages
 
 BOX = "sandbox_execution"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """One program with the inputs that it has not run on."""
-
-    candidate: Candidate
-    tests: tuple[PublicTest | SelfTest, ...]
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """What the box is handed, in the order of the tests."""
-        return tuple(test.given if isinstance(test, PublicTest) else test.input for test in self.tests)
 
 
 def sandbox_execution(state: SolveState, runtime: Runtime[Context]) -> Update:
@@ -105,27 +91,13 @@ def _run(job: Job, state: SolveState, runtime: Runtime[Context], spent: list[flo
     context, problem = runtime.context, state.problem
     if sum(spent) >= context.settings.budget_sandbox_seconds or context.must_end(state):
         return ()
-    code, language = job.candidate.code, problem.language
-    if context.settings.science:
-        language = with_its_packages(language, code)
-    program = Program(source=code, mode=problem.mode, entry_point=problem.entry_point, language=language)
-    done = context.sandbox.run(program, job.inputs, context.limits(state), cancelled=lambda: context.must_end(state))
-    spent.append(sum(run.cpu_s for run in done))
-    examples = {test.id: test for test in problem.tests}
-    outcomes = tuple(
-        outcome_of_example(job.candidate.program_id, problem.mode, examples[test.id], run)
-        if test.id in examples
-        else outcome_of(job.candidate.program_id, problem.mode, test.input, run, None)
-        for test, run in zip(job.tests, done, strict=False)
+    place = Place(
+        sandbox=context.sandbox,
+        limits=context.limits(problem),
+        science=context.settings.science,
+        cancelled=lambda: context.must_end(state),
+        writer=runtime.stream_writer,
     )
-    _report(job, outcomes, examples.keys(), runtime)
+    outcomes = run_on_tests(job, problem, place)
+    spent.append(sum(outcome.cpu_s for outcome in outcomes))
     return outcomes
-
-
-def _report(job: Job, outcomes: tuple[Outcome, ...], examples: Set[str], runtime: Runtime[Context]) -> None:
-    judged = [o for o in outcomes if o.input_id in examples]
-    if judged and job.candidate.index >= 0:
-        worst = next((o.status for o in judged if o.status != "passed"), "passed")
-        passed = sum(o.status == "passed" for o in judged)
-        program = {"kind": "ran", "program_id": job.candidate.program_id, "passed": passed, "total": len(judged)}
-        runtime.stream_writer({**program, "status": worst})

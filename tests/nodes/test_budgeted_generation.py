@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 from langgraph.graph import END, START, StateGraph
@@ -11,7 +12,8 @@ from langgraph.types import Send
 from inference.base import Completion, ContextOverflowError
 from nodes.budgeted_generation import SlotInput, budgeted_generation_node, slot_request
 from nodes.context import Context
-from nodes.state import Plan, Problem, Slot, SolveState
+from nodes.state import Plan, Problem, PublicTest, Slot, SolveState
+from sandbox.base import Execution, SandboxUnavailableError
 from tests.nodes.records import content_id
 
 PROBLEM = Problem(statement="Sum up.", mode="function", entry_point="f", starter_code="def f(x): ...")
@@ -86,3 +88,62 @@ def test_request_says_all_that_the_slot_says(ride):
 def test_equal_slots_of_two_policies_ask_alike(ride):
     asked = [slot_request(SlotInput(slot=SLOT, problem=PROBLEM), ride(policy=p).context) for p in ("full", "resample")]
     assert asked[0] == asked[1]
+
+
+EXAMPLES = replace(PROBLEM, tests=(PublicTest(input="[1]", expected="1"), PublicTest(input="[2]", expected="1")))
+
+
+class One:
+    """A sandbox in which every program returns 1."""
+
+    name, notice, workers = "one", "", 1
+
+    def run(self, program, inputs, limits, *, cancelled):
+        return tuple(Execution(status="completed", output="1", cpu_s=0.5) for _ in inputs)
+
+
+class Broken(One):
+    def run(self, program, inputs, limits, *, cancelled):
+        raise SandboxUnavailableError("it is gone")
+
+
+def wave(ride, slots, script, *, seconds=9.0, sandbox=One()):
+    """Draw several slots in one step; return the state and what was told, in order."""
+    context = replace(ride(script).context, sandbox=sandbox)
+    given = {"problem": EXAMPLES, "deadline": time.monotonic() + 60, "sandbox_seconds": seconds}
+    graph = (
+        StateGraph(SolveState, context_schema=Context)
+        .add_node("box", budgeted_generation_node, input_schema=SlotInput)
+        .add_conditional_edges(START, lambda state: [Send("box", SlotInput(slot=s, **given)) for s in slots], ["box"])
+        .add_edge("box", END)
+        .compile()
+    )
+    parts = list(graph.stream(SolveState(problem=EXAMPLES), context=context, stream_mode=["custom", "values"]))
+    told = [part["kind"] for kind, part in parts if kind == "custom"]
+    return SolveState(**parts[-1][1]), [kind for kind in told if kind in ("candidate", "ran")]
+
+
+def test_a_program_meets_the_examples_as_soon_as_it_is_written(ride):
+    state, told = wave(ride, [SLOT], [FENCED])
+    assert [outcome.status for outcome in state.outcomes] == ["passed", "passed"]
+    assert told == ["candidate", "ran"]
+    assert {cost.box: cost.programs_run for cost in state.costs} == {"budgeted_generation": 0, "sandbox_execution": 1}
+
+
+def test_equal_programs_of_a_widening_meet_the_examples_once(ride):
+    state, told = wave(ride, [Slot(index=i, max_tokens=500) for i in range(4)], [FENCED] * 4)
+    assert len(state.candidates) == 4
+    assert len(state.outcomes) == 2
+    assert told.count("ran") == 1
+
+
+def test_with_no_seconds_left_nothing_is_run(ride):
+    state, told = wave(ride, [SLOT], [FENCED], seconds=0.0)
+    assert state.candidates
+    assert told == ["candidate"]
+
+
+def test_where_the_sandbox_fails_the_program_is_kept(ride):
+    state, told = wave(ride, [SLOT], [FENCED], sandbox=Broken())
+    assert len(state.candidates) == 1
+    assert told == ["candidate"]
