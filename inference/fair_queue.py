@@ -51,9 +51,9 @@ class FairQueue:
         (group.jobs.appendleft if first else group.jobs.append)(job)
         self._size += 1
 
-    def heads(self) -> tuple[Job, ...]:
-        """Return the first job of each group, the group whose turn it is first."""
-        return tuple(group.jobs[0] for group in self._groups)
+    def heads(self) -> tuple[tuple[Job, int], ...]:
+        """Return the first job of each group and how many go with it in this turn, the group whose turn it is first."""
+        return tuple((group.jobs[0], min(len(group.jobs), _TURN - group.taken)) for group in self._groups)
 
     def after(self, job: Job) -> Job | None:
         """Return the second job of the group whose first one this is."""

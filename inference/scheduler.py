@@ -5,7 +5,8 @@ A step ends what must end, admits waiting jobs, decodes one batch, and hands eac
 - A job is admitted when the cells that it and the live jobs are expected to need are free. The expectation is the share
   of their limits that former jobs used; when it proves wrong, cold prefixes go first, then the youngest job is pushed
   out and recomputed later. One job always fits alone.
-- A job whose prompt shares more with one that is being read than with anything in the cache waits for that prefix.
+- A job whose prompt shares more with one that is being read than with anything in the cache waits for that prefix, and
+  so do those that follow it in its turn; their places are kept.
 - Only so many jobs are admitted as are written soonest together (`inference/width.py`), unless some draft; of the live
   ones so many are decoded, the oldest first. The others pause with their cells, unless drafts pay for all of them.
 - Prompts are read in chunks beside running decodes, in order of admission, and before those where more texts wait for
@@ -206,8 +207,18 @@ class Scheduler:
     def _next(self) -> Job | None:
         """Return the waiting job that had better be live, if any."""
         live, waiting, admission = self._live, self._waiting, self._admission
-        job = next((job for job in waiting.heads() if not admission.waits(job, live)), None)
-        if job is None or not admission.is_faster(job, live, len(waiting), waiting.after(job)):
+        job, promised = None, len(live)
+        for head, turn in waiting.heads():
+            if not admission.waits(head, live):
+                job = head
+                break
+            # Its place is kept: were it given to another problem, the prompt would have to be read twice.
+            promised += turn
+        if (
+            job is None
+            or promised >= self._width.most
+            or not admission.is_faster(job, live, len(waiting), waiting.after(job))
+        ):
             return None
         return job if admission.has_room(job, live) else None
 

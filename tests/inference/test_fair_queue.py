@@ -13,7 +13,7 @@ def test_turns_go_round_the_problems():
         queue.push(job)
     order = b""
     while queue.heads():
-        job = queue.heads()[0]
+        job, _ = queue.heads()[0]
         order += texts[jobs.index(job) :][:1]
         queue.remove(job)
     assert order == b"a" * 8 + b"bbb" + b"c" + b"a" * 8 + b"aa"
@@ -24,7 +24,7 @@ def test_pushed_out_job_is_first_of_its_problem():
     first, second = toy_job(backend, b"a" * 9), toy_job(backend, b"a" * 9)
     queue.push(first)
     queue.push(second, first=True)
-    assert queue.heads() == (second,)
+    assert queue.heads() == ((second, 2),)
     assert (len(queue), list(queue)) == (2, [second, first])
 
 

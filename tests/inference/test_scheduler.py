@@ -584,3 +584,13 @@ def test_room_for_drafts_goes_to_those_who_draft():
     jobs = [toy_job(backend, bytes([i]) + b"one two one two " * 3, 40, seed=i, lookup=8 * (i == 5)) for i in range(6)]
     run(backend, jobs, 6)
     assert 6 + 8 in backend.batches
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_with_more_problems_than_places_each_prompt_is_read_once(streams):
+    """A place that was given to another problem would mean that a prompt has to be read again when it is free."""
+    backend = ToyBackend(toy_shape(sequences=10, cells=10 * 100, context=100, rows=64, shares=not streams))
+    prompts = [bytes([65 + problem]) * 40 for problem in range(6)]
+    jobs = [toy_job(backend, prompt, 20, seed=seed) for prompt in prompts for seed in range(8)]
+    scheduler = run(backend, jobs, 10)
+    assert scheduler.counts().prompt_rows <= 7 * 40 + len(jobs)
