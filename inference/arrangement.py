@@ -98,7 +98,9 @@ def _curve(machine: Machine, texts: int, layout: Layout, repack: bool, *, brief:
     def open_() -> closing[LlamaContext]:
         return closing(opened(machine, layout, repack=repack))
 
-    return cached_curve((machine.header.fingerprint[:24], build), open_, texts, machine.context, brief=brief)
+    on_gpu = LlamaContext.uses_gpu(machine.gpu_layers)
+    key = machine.header.fingerprint[:24], build
+    return cached_curve(key, open_, texts, machine.context, brief=brief, on_gpu=on_gpu)
 
 
 def opened(machine: Machine, layout: Layout, *, repack: bool) -> LlamaContext:

@@ -35,6 +35,8 @@ _UNFORKED = 32
 _SLOW_SECONDS, _MOST_READ_SECONDS = 0.5, 6.0
 """A model that reads 128 tokens in more than the first is slow; in more than the second, its machine is hardly fit for
 it, and what a cell costs is not timed: that would take minutes."""
+_UNDISTURBED = 0.9
+"""Share of the wall time that the thread which asks for steps computes where nothing else does: 0.97 and more."""
 _MOST_DRAFTED = 16
 _STRIDE = 7919
 
@@ -238,8 +240,11 @@ def cached_curve(
     context: int,
     *,
     brief: bool = False,
+    on_gpu: bool = False,
 ) -> CostCurve:
     """Return the curve of a model on this machine: from the user's cache directory, or measured and put there.
+
+    What was measured on a processor while something else kept it busy is used this once and not kept.
 
     Args:
         key: names the model and all that decides its speed.
@@ -247,6 +252,7 @@ def cached_curve(
         most: texts that are decoded together at most.
         context: tokens that the model can hold.
         brief: over short sequences only.
+        on_gpu: whether the thread that asks for a step only waits for it.
     """
     path = _kept_file([*key, "brief"] if brief else key)
     try:
@@ -260,8 +266,11 @@ def cached_curve(
         )
     except (OSError, ValueError, LookupError, TypeError):
         with open_() as backend:
+            began, own = time.perf_counter(), time.thread_time()
             curve = measure(backend, most, context, brief=brief)
-    _keep(path, asdict(curve))
+            share = (time.thread_time() - own) / (time.perf_counter() - began)
+    if on_gpu or share >= _UNDISTURBED:
+        _keep(path, asdict(curve))
     return curve
 
 

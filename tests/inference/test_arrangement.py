@@ -42,7 +42,7 @@ def test_faster_kernels_are_taken_and_measured_once(tiny, tmp_path, monkeypatch,
     monkeypatch.setattr(module, "_LEAST_WEIGHTS", 0)
     asked = []
 
-    def curve(key, open_, most, context, *, brief=False):
+    def curve(key, open_, most, context, *, brief=False, on_gpu=False):
         asked.append((*key, brief))
         with open_() as context_:
             assert context_.shape.cells

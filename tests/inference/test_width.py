@@ -1,5 +1,6 @@
 """The width follows the measured curve, which is measured once."""
 
+import time
 from contextlib import nullcontext
 
 import pytest
@@ -135,16 +136,31 @@ def test_measuring_leaves_the_cache_empty(forks):
 
 def test_curve_is_measured_once(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    first = cached_curve(("model", "build"), lambda: nullcontext(ToyBackend()), 8, 256)
+    first = cached_curve(("model", "build"), lambda: nullcontext(ToyBackend()), 8, 256, on_gpu=True)
     idle = ToyBackend()
-    assert cached_curve(("model", "build"), lambda: nullcontext(idle), 8, 256) == first
+    assert cached_curve(("model", "build"), lambda: nullcontext(idle), 8, 256, on_gpu=True) == first
     assert idle.rows_decoded == 0
     (stored,) = (tmp_path / "atlas" / "widths").iterdir()
     for broken in ("{", '{"rows": [1], "seconds": [1.0]}', '{"rows": [1], "seconds": [1.0], "per_cell": [0.1]}'):
         stored.write_text(broken, encoding="utf-8")
         before = idle.rows_decoded
-        assert cached_curve(("model", "build"), lambda: nullcontext(idle), 8, 256).rows == first.rows
+        assert cached_curve(("model", "build"), lambda: nullcontext(idle), 8, 256, on_gpu=True).rows == first.rows
         assert idle.rows_decoded > before
+
+
+def test_what_was_measured_on_a_busy_machine_is_not_kept(tmp_path, monkeypatch):
+    """A curve of another machine's work would choose the width for ever."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    backend = ToyBackend()
+    decode = backend.decode
+
+    def held_up(batch, *, hidden=False):
+        decode(batch, hidden=hidden)
+        time.sleep(0.002)
+
+    backend.decode = held_up
+    assert cached_curve(("model", "build"), lambda: nullcontext(backend), 4, 256).rows == MEASURED
+    assert not list(tmp_path.rglob("*.json"))
 
 
 def test_folder_that_cannot_be_written_only_costs_time(tmp_path, monkeypatch):
