@@ -28,7 +28,7 @@ from benchmark.runs import Run, RunBook, Selection
 from benchmark.task import Sheet, Task, TaskSource, load_sheets
 from benchmark.verdict import NO_PROGRAM as NO_PROGRAM
 from benchmark.verdict import Verdict as Verdict
-from nodes.judging import expected_key
+from nodes.judging import key_for
 from nodes.settings import Settings
 from nodes.state import content_id
 from sandbox.base import Execution, Limits, Program, Sandbox
@@ -80,7 +80,7 @@ def true_outputs(task: Task, inputs: Sequence[str], sandbox: Sandbox, limits: Li
     """Return the key of the reference's output by input id; an empty text where it fails, as on a senseless input."""
     runs = _run(task, task.reference, inputs, sandbox, limits) if task.reference and inputs else ()
     return {
-        content_id(text): expected_key(task.problem.mode, run.output) if run.status == "completed" else ""
+        content_id(text): key_for(task.problem, run.output) if run.status == "completed" else ""
         for text, run in zip(inputs, runs, strict=False)
     }
 

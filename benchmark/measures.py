@@ -24,7 +24,7 @@ from benchmark.statistics import (
 )
 from benchmark.task import Sheet
 from nodes.evidence import confirmed_tests, outcomes_by_pair, public_passed
-from nodes.judging import expected_key
+from nodes.judging import key_for
 from nodes.state import SolveState, content_id
 
 
@@ -175,7 +175,7 @@ def _raw(graded: Graded) -> tuple[float, float]:
     state = graded.run.state
     public = {test.id for test in state.problem.tests}
     votes = [
-        (graded.truths.get(test.id, "") == expected_key(state.problem.mode, output), weight)
+        (graded.truths.get(test.id, "") == key_for(state.problem, output), weight)
         for test in state.self_tests
         if test.id not in public
         for output, weight in test.votes

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import mean, pstdev
 
-from nodes.judging import expected_key
+from nodes.judging import key_for
 from nodes.learned_lens import LearnedLens
 from nodes.lens import features_of, knowledge, passes_everything, posterior
 from nodes.state import Candidate, Evidence, Outcome, SelfTest, SolveState, content_id
@@ -48,7 +48,7 @@ def votes_by_key(state: SolveState, test: SelfTest, outcomes: Outcomes) -> dict[
     """Return the weight of each predicted output, oracles included, by output key."""
     votes: dict[str, float] = {}
     for text, weight in test.votes:
-        key = expected_key(state.problem.mode, text)
+        key = key_for(state.problem, text)
         if key:
             votes[key] = votes.get(key, 0.0) + weight
     for program in voting_oracles(state, outcomes):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from nodes.evidence import confirmed_tests, outcomes_by_pair, public_passed
-from nodes.judging import expected_key, shown
+from nodes.judging import key_for, shown
 from nodes.reading.writing import failure_text
 from nodes.state import OUTPUT_KEPT, Outcome, Problem, PublicTest, SolveState, content_id
 
@@ -28,9 +28,7 @@ def failures_of(state: SolveState, program_id: str) -> list[Failure]:
     plain = [(t.input, t.expected) for t in state.problem.tests if t.is_plain]
     for given, expected in [*sorted(plain, key=lambda pair: len(pair[0])), *_confirmed(state, outcomes)]:
         run = outcomes.get((program_id, content_id(given)))
-        right = run is not None and (
-            run.status == "passed" or run.output_key == expected_key(state.problem.mode, expected)
-        )
+        right = run is not None and (run.status == "passed" or run.output_key == key_for(state.problem, expected))
         if run is not None and not right:
             found.append(Failure(input_id=run.input_id, text=describe(state.problem, given, expected, run)))
     return found
@@ -90,7 +88,7 @@ def _confirmed(state: SolveState, outcomes: dict[tuple[str, str], Outcome]) -> l
     texts = []
     for input_id, key in keys.items():
         test = by_id[input_id]
-        predicted = (text for text, _ in test.votes if expected_key(state.problem.mode, text) == key)
+        predicted = (text for text, _ in test.votes if key_for(state.problem, text) == key)
         computed = (shown(state.problem.mode, run.output) for run in outcomes.values() if _gave(run, input_id, key))
         texts.append((test.input, next(chain(predicted, computed))))
     return sorted(texts, key=lambda pair: len(pair[0]))

@@ -5,21 +5,26 @@ from __future__ import annotations
 from dataclasses import replace
 
 from nodes.parsing import literal
-from nodes.state import OUTPUT_KEPT, Outcome, PublicTest, content_id
+from nodes.state import OUTPUT_KEPT, Outcome, Problem, PublicTest, content_id
 from sandbox.base import Execution, Mode
 from sandbox.checks import judge
-from sandbox.compare import output_key, verdict_of
+from sandbox.compare import output_key, unordered_key, verdict_of
 
 
-def outcome_of(program_id: str, mode: Mode, given: str, run: Execution, expected: str | None) -> Outcome:
-    """Return the outcome of one run; `expected` is what is right, or None where nobody knows."""
+def outcome_of(
+    program_id: str, mode: Mode, given: str, run: Execution, expected: str | None, *, unordered: bool = False
+) -> Outcome:
+    """Return the outcome of one run; `expected` is what is right, or None where nobody knows.
+
+    With `unordered` lists with equal items count as one behaviour.
+    """
     completed = run.status == "completed"
     return Outcome(
         program_id=program_id,
         input_id=content_id(given),
         status=verdict_of(mode, run, expected),
         output=run.output[:OUTPUT_KEPT],
-        output_key=content_id(output_key(mode, run.output)) if completed else "",
+        output_key=expected_key(mode, run.output, unordered=unordered) if completed else "",
         error=run.error[-OUTPUT_KEPT:],
         cpu_s=run.cpu_s,
         wall_s=run.wall_s,
@@ -41,9 +46,14 @@ def outcome_of_example(program_id: str, mode: Mode, test: PublicTest, run: Execu
     return replace(plain, input_id=test.id, status=status, output_key=key)
 
 
-def expected_key(mode: Mode, text: str) -> str:
+def expected_key(mode: Mode, text: str, *, unordered: bool = False) -> str:
     """Return the output key that a program has whose output is `text`."""
-    return content_id(output_key(mode, text))
+    return content_id(unordered_key(text) if unordered and mode == "function" else output_key(mode, text))
+
+
+def key_for(problem: Problem, text: str) -> str:
+    """Return the output key that a program has whose output is `text`, by what the problem says of the order."""
+    return expected_key(problem.mode, text, unordered=problem.in_any_order)
 
 
 def input_key(mode: Mode, text: str) -> str:

@@ -83,7 +83,7 @@ def run_on_tests(job: Job, problem: Problem, place: Place) -> tuple[Outcome, ...
     outcomes = tuple(
         outcome_of_example(job.candidate.program_id, problem.mode, examples[test.id], run)
         if test.id in examples
-        else outcome_of(job.candidate.program_id, problem.mode, test.input, run, None)
+        else outcome_of(job.candidate.program_id, problem.mode, test.input, run, None, unordered=problem.in_any_order)
         for test, run in zip(job.tests, done, strict=False)
     )
     judged = [o for o in outcomes if o.input_id in examples]

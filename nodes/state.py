@@ -130,6 +130,11 @@ class Problem:
     memory_mb: int | None = None
 
     @property
+    def in_any_order(self) -> bool:
+        """Whether the statement says that lists may come in any order; then equal items are one behaviour."""
+        return any(test.how == "unordered" for test in self.tests)
+
+    @property
     def order(self) -> str:
         """The statement with its instruction, for the prompt that asks for the program."""
         return self.ordered(self.statement)

@@ -14,7 +14,7 @@ from typing import Literal
 
 from sandbox.base import Execution, Mode, RunStatus
 from sandbox.literals import parse
-from sandbox.values import UNEQUAL, key
+from sandbox.values import UNEQUAL, exact_key, key
 
 Verdict = Literal[RunStatus, "passed", "wrong_answer"]
 
@@ -41,6 +41,16 @@ def same_output(mode: Mode, actual: str, expected: str) -> bool:
     except ValueError:
         return actual.strip() == expected.strip()
     return keys[0] == keys[1] and UNEQUAL not in keys[0]
+
+
+def unordered_key(actual: str) -> str:
+    """Return a text that is equal for lists of equal items, in any order; for anything else that of `output_key`."""
+    try:
+        node = parse(actual)
+        items = node.get("tuple") if isinstance(node, dict) else node
+        return f"in any order: {sorted(map(exact_key, items))}" if isinstance(items, list) else key(node)
+    except ValueError:
+        return actual.strip()
 
 
 def output_key(mode: Mode, actual: str) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from nodes.judging import input_key, outcome_of, shown
+from nodes.judging import input_key, key_for, outcome_of, shown
+from nodes.problem_text import read_problem
 from nodes.state import OUTPUT_KEPT
 from sandbox.base import Execution
 
@@ -66,3 +67,15 @@ def test_spelling_of_an_input_does_not_count(mode, one, other, same):
 )
 def test_output_is_shown_as_a_person_would_write_it(mode, output, text):
     assert shown(mode, output) == text
+
+
+def test_where_any_order_is_right_a_self_test_counts_so_too():
+    statement = (
+        "Write a function `pairs(n)` that returns the divisors of n, in any order.\n\n>>> pairs(6)\n[1, 2, 3, 6]\n"
+    )
+    problem = read_problem(statement)
+    assert problem.in_any_order
+    run = Execution(status="completed", output="[7, 1]")
+    outcome = outcome_of("p", "function", "7", run, None, unordered=problem.in_any_order)
+    assert outcome.output_key == key_for(problem, "[1, 7]")
+    assert outcome.output_key != key_for(read_problem(statement.replace(", in any order", "")), "[1, 7]")

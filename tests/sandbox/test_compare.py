@@ -7,7 +7,7 @@ from itertools import combinations
 import pytest
 
 from sandbox.base import Execution
-from sandbox.compare import output_key, same_output, verdict_of
+from sandbox.compare import output_key, same_output, unordered_key, verdict_of
 
 STDIO = [
     ("a\n", "a", True),
@@ -103,3 +103,20 @@ VERDICTS = [
 @pytest.mark.parametrize(("status", "output", "expected", "verdict"), VERDICTS)
 def test_golden_table_of_verdicts(status, output, expected, verdict):
     assert verdict_of("stdio", Execution(status=status, output=output), expected) == verdict
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "equal"),
+    [
+        ("[1, 2]", "[2, 1]", True),
+        ("[1, 1, 2]", "[2, 1]", False),
+        ('["a", [1, 2]]', '[[1, 2], "a"]', True),
+        ("[[1, 2]]", "[[2, 1]]", False),
+        ('{"tuple": [1, 2]}', "[2, 1]", True),
+        ("1", "1.0", True),
+        ("1", "[1]", False),
+        ("nonsense", "nonsense", True),
+    ],
+)
+def test_where_any_order_is_right_equal_items_are_one_behaviour(one, other, equal):
+    assert (unordered_key(one) == unordered_key(other)) is equal
