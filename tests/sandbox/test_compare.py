@@ -112,7 +112,7 @@ def test_golden_table_of_verdicts(status, output, expected, verdict):
         ("[1, 1, 2]", "[2, 1]", False),
         ('["a", [1, 2]]', '[[1, 2], "a"]', True),
         ("[[1, 2]]", "[[2, 1]]", False),
-        ('{"tuple": [1, 2]}', "[2, 1]", True),
+        ("(1, 2)", "[2, 1]", True),
         ("1", "1.0", True),
         ("1", "[1]", False),
         ("nonsense", "nonsense", True),
