@@ -97,6 +97,7 @@ def _cell_bytes(header: GgufHeader) -> int:
 def build_key(layout: Layout, context: int, gpu_layers: int, threads: int, *, repack: bool) -> str:
     """Return a name for what besides the model decides the cost of a step and how well it can be measured."""
     cache = (layout.unified, layout.kv_type, layout.flash(on_gpu=gpu_layers != 0))
-    measured = layout.sequences, layout.outputs, blocks(min(context, layout.cells))
+    # How many sequences memory allows changes from day to day, and next to nothing of what a step costs.
+    measured = layout.outputs, blocks(min(context, layout.cells))
     facts = (LlamaContext.build(), cache, measured, gpu_layers, threads, os.cpu_count(), repack)
     return sha256(repr(facts).encode()).hexdigest()[:16]

@@ -72,11 +72,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--prompts", type=Path, required=True, help="JSON file with a list of prompts")
     parser.add_argument("--widths", default="16,32,48,64")
     parser.add_argument("--tokens", type=int, default=200, help="length of a text")
+    parser.add_argument(
+        "--only", default="", help="ways whose name holds this text, e.g. 'a cache each, repacking off'"
+    )
     given = parser.parse_args(arguments)
     prompts = json.loads(given.prompts.read_text(encoding="utf-8"))
     found = {}
     for width, streams, repack in product(map(int, given.widths.split(",")), (True, False), (True, False)):
         name = f"{width} texts, {'a cache each' if streams else 'one cache'}, repacking {'on' if repack else 'off'}"
+        if given.only not in name:
+            continue
         found[name] = rate(given.model, prompts, width=width, streams=streams, repack=repack, tokens=given.tokens)
         sys.stdout.write(f"{found[name]:6.1f} tokens a second: {name}\n")
         sys.stdout.flush()
