@@ -3,9 +3,10 @@
     python -m benchmark.speed.bare --model MODEL.gguf --prompts prompts.json
 
 For each way to lay out the cache and the weights, and each width: read the prompts of so many texts, eight texts to
-each, then decode steps in which nothing is drawn. The rate is that of whole texts: their prompts and so many tokens.
+each, then decode steps in which nothing is drawn until every text is as long as asked for; and again with other prompts,
+until the time is over.
 
-Limits: steps are timed where texts begin, over fewer cells than later, so that the rate is rather too high.
+Limits: all texts are equally long, so that no sequence is ever idle or behind another: the rate is rather too high.
 """
 
 from __future__ import annotations
@@ -24,32 +25,36 @@ from inference.cores import decoding_threads
 from inference.llama import Layout, LlamaContext
 
 _EACH = 8
-_STEPS = 12
 _ROWS = 512
 _MARGIN = 64
 
 
-def rate(path: Path, prompts: Sequence[str], *, width: int, streams: bool, repack: bool, tokens: int) -> float:
-    """Return tokens a second of `width` texts of so many tokens each, eight to each prompt."""
+def rate(
+    path: Path, prompts: Sequence[str], *, width: int, streams: bool, repack: bool, tokens: int, seconds: float
+) -> float:
+    """Return tokens a second of `width` texts of so many tokens each, eight to each prompt, within some seconds."""
     longest = max(len(text) for text in prompts) // 2 + tokens + _MARGIN
     cells = -(-longest // 256) * 256 * width
     layout = Layout(sequences=width, cells=cells, rows=_ROWS, outputs=width, unified=not streams)
     with closing(LlamaContext(path, layout=layout, gpu_layers=0, threads=decoding_threads(), repack=repack)) as llama:
-        batch = Batch(_ROWS)
-        some = [llama.tokenise(text) for text in prompts[: -(-width // _EACH)]]
+        batch, written, turn = Batch(_ROWS), 0, 0
+        needed = -(-width // _EACH)
         began = time.perf_counter()
-        lengths = [_read(llama, batch, some[at // _EACH], at) for at in range(width)]
-        reading = time.perf_counter() - began
-        steps = []
-        for step in range(_STEPS):
-            batch.clear()
-            for sequence, length in enumerate(lengths):
-                batch.add(sequence, length + step, [1000 + 7 * step + sequence], 1)
-            began = time.perf_counter()
-            llama.decode(batch)
-            steps.append(time.perf_counter() - began)
-    # The first step after a prompt is slower than any other.
-    return width * tokens / (reading + tokens * sum(steps[1:]) / len(steps[1:]))
+        while time.perf_counter() - began < seconds:
+            some = [llama.tokenise(prompts[(turn * needed + at) % len(prompts)]) for at in range(needed)]
+            turn += 1
+            lengths = [_read(llama, batch, some[at // _EACH], at) for at in range(width)]
+            for step in range(tokens):
+                if time.perf_counter() - began >= seconds:
+                    break
+                batch.clear()
+                for sequence, length in enumerate(lengths):
+                    batch.add(sequence, length + step, [1000 + 7 * step + sequence], 1)
+                llama.decode(batch)
+                written += width
+            for sequence in range(width):
+                llama.trim(sequence, 0)
+        return written / (time.perf_counter() - began)
 
 
 def _read(llama: LlamaContext, batch: Batch, prompt: list[int], at: int) -> int:
@@ -82,7 +87,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         name = f"{width} texts, {'a cache each' if streams else 'one cache'}, repacking {'on' if repack else 'off'}"
         if given.only not in name:
             continue
-        found[name] = rate(given.model, prompts, width=width, streams=streams, repack=repack, tokens=given.tokens)
+        found[name] = rate(
+            given.model,
+            prompts,
+            width=width,
+            streams=streams,
+            repack=repack,
+            tokens=given.tokens,
+            seconds=given.seconds,
+        )
         sys.stdout.write(f"{found[name]:6.1f} tokens a second: {name}\n")
         sys.stdout.flush()
     best = max(found, key=found.__getitem__)
