@@ -3,8 +3,8 @@
     python -m benchmark.speed.bare --model MODEL.gguf --prompts prompts.json
 
 For each way to lay out the cache and the weights, and each width: read the prompts of so many texts, eight texts to
-each, then decode steps in which nothing is drawn until every text is as long as asked for; and again with other prompts,
-until the time is over.
+each, then decode steps in which nothing is drawn until every text is as long as asked for; and again with other
+prompts, until the time is over.
 
 Limits: all texts are equally long, so that no sequence is ever idle or behind another: the rate is rather too high.
 """
@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
@@ -29,21 +30,34 @@ _ROWS = 512
 _MARGIN = 64
 
 
-def rate(
-    path: Path, prompts: Sequence[str], *, width: int, streams: bool, repack: bool, tokens: int, seconds: float
-) -> float:
-    """Return tokens a second of `width` texts of so many tokens each, eight to each prompt, within some seconds."""
-    longest = max(len(text) for text in prompts) // 2 + tokens + _MARGIN
-    cells = -(-longest // 256) * 256 * width
-    layout = Layout(sequences=width, cells=cells, rows=_ROWS, outputs=width, unified=not streams)
-    with closing(LlamaContext(path, layout=layout, gpu_layers=0, threads=decoding_threads(), repack=repack)) as llama:
-        batch, written, turn = Batch(_ROWS), 0, 0
-        needed = -(-width // _EACH)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How texts are decoded."""
+
+    width: int
+    streams: bool
+    repack: bool
+
+    def __str__(self) -> str:
+        cache = "a cache each" if self.streams else "one cache"
+        return f"{self.width} texts, {cache}, repacking {'on' if self.repack else 'off'}"
+
+    def open(self, path: Path, each: int) -> LlamaContext:
+        """Load the model with so many cells for each text."""
+        cells = -(-each // 256) * 256 * self.width
+        layout = Layout(sequences=self.width, cells=cells, rows=_ROWS, outputs=self.width, unified=not self.streams)
+        return LlamaContext(path, layout=layout, gpu_layers=0, threads=decoding_threads(), repack=self.repack)
+
+
+def rate(path: Path, prompts: Sequence[str], way: Way, *, tokens: int, seconds: float) -> float:
+    """Return tokens a second of texts of so many tokens each, eight to each prompt, within some seconds."""
+    with closing(way.open(path, max(len(text) for text in prompts) // 2 + tokens + _MARGIN)) as llama:
+        batch, written, turn, needed = Batch(_ROWS), 0, 0, -(-way.width // _EACH)
         began = time.perf_counter()
         while time.perf_counter() - began < seconds:
             some = [llama.tokenise(prompts[(turn * needed + at) % len(prompts)]) for at in range(needed)]
             turn += 1
-            lengths = [_read(llama, batch, some[at // _EACH], at) for at in range(width)]
+            lengths = [_read(llama, batch, some[at // _EACH], at) for at in range(way.width)]
             for step in range(tokens):
                 if time.perf_counter() - began >= seconds:
                     break
@@ -51,8 +65,8 @@ def rate(
                 for sequence, length in enumerate(lengths):
                     batch.add(sequence, length + step, [1000 + 7 * step + sequence], 1)
                 llama.decode(batch)
-                written += width
-            for sequence in range(width):
+                written += way.width
+            for sequence in range(way.width):
                 llama.trim(sequence, 0)
         return written / (time.perf_counter() - began)
 
@@ -84,20 +98,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     prompts = json.loads(given.prompts.read_text(encoding="utf-8"))
     found = {}
     for width, streams, repack in product(map(int, given.widths.split(",")), (True, False), (True, False)):
-        name = f"{width} texts, {'a cache each' if streams else 'one cache'}, repacking {'on' if repack else 'off'}"
-        if given.only not in name:
-            continue
-        found[name] = rate(
-            given.model,
-            prompts,
-            width=width,
-            streams=streams,
-            repack=repack,
-            tokens=given.tokens,
-            seconds=given.seconds,
-        )
-        sys.stdout.write(f"{found[name]:6.1f} tokens a second: {name}\n")
-        sys.stdout.flush()
+        way = Way(width=width, streams=streams, repack=repack)
+        if given.only in str(way):
+            found[way] = rate(given.model, prompts, way, tokens=given.tokens, seconds=given.seconds)
+            sys.stdout.write(f"{found[way]:6.1f} tokens a second: {way}\n")
+            sys.stdout.flush()
     best = max(found, key=found.__getitem__)
     sys.stdout.write(f"best: {found[best]:.1f} ({best})\n")
 
