@@ -21,6 +21,7 @@ from nodes.reading.found import Page
 from nodes.reading.named_inputs import NamedInputs, is_prose
 from nodes.reading.several import in_any_order, is_flat, several_of
 from nodes.reading.shown_calls import ShownCalls
+from nodes.reading.spoken import SpokenExamples
 from nodes.reading.structures import shaped
 from nodes.state import Problem, PublicTest, Unread
 
@@ -110,6 +111,7 @@ def function_examples(statement: str, asked: Asked) -> tuple[tuple[PublicTest, .
     named.tables()
     ShownCalls(page, wanted).read()
     named.read()
+    SpokenExamples(page, wanted, named).read()
     page.refuse_section()
     tests, refused = page.agreeing()
     return tuple(shaped(test, asked.entry_point, asked.annotations) for test in tests), refused

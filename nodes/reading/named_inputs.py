@@ -77,11 +77,11 @@ class NamedInputs:
             self._page.take([given.line, wanted.line])
             return
         arguments, why = self.arguments(plain(given.text))
-        expected = read_value(_first_value(plain(wanted.text)))
+        expected = read_value(first_value(plain(wanted.text)))
         if arguments is not None and expected is not None:
             self._page.add(given.line, PublicTest(input=arguments, expected=expected))
             self._page.take([given.line, wanted.line])
-        elif arguments is not None or expected is not None or _has_values(given.text):
+        elif arguments is not None or expected is not None or has_values(given.text):
             why = why if arguments is None else f"{wanted.text.strip()[:40]} is no value that Python can read"
             self._page.refuse(given.line, f"{why}; {HOW_TO}")
 
@@ -121,7 +121,7 @@ class NamedInputs:
         """Read `For x = [1, 2] the output should be 3`, and an example whose input and output share a line."""
         if match := _SAME_LINE.search(line):
             arguments, _ = self.arguments(plain(match[1]))
-            expected = read_value(_first_value(plain(match[2])))
+            expected = read_value(first_value(plain(match[2])))
             if arguments is not None and expected is not None:
                 self._page.add(number, PublicTest(input=arguments, expected=expected))
                 self._page.take([number])
@@ -135,7 +135,7 @@ class NamedInputs:
             return
         arguments, why = self._in_order(named)
         results = [one for one in _RESULT.finditer(line, end)]
-        values = [value for one in results if (value := read_value(_first_value(line[one.end() :])))]
+        values = [value for one in results if (value := read_value(first_value(line[one.end() :])))]
         if arguments is not None and values:
             self._page.add(number, PublicTest(input=arguments, expected=values[-1]))
             self._page.take([number])
@@ -238,7 +238,7 @@ def plain(text: str) -> str:
     return _ESCAPED.sub(r"\1", text) if "\\[" in text or "\\_" in text or '\\"' in text else text
 
 
-def _first_value(text: str) -> str:
+def first_value(text: str) -> str:
     """Return the value that a text begins with, without the remarks behind it."""
     bare = text.strip().strip("`").strip()
     if read_value(bare) is not None:
@@ -281,7 +281,7 @@ def _length(text: str) -> int:
     return len(value) if isinstance(value, list | str | tuple) else -1
 
 
-def _has_values(text: str) -> bool:
+def has_values(text: str) -> bool:
     """Whether a text looks like data: digits, quotes or brackets, and few words."""
     words = len(re.findall(r"[A-Za-z]{3,}", text))
     return bool(re.search(r"[\d\[\"']", text)) and words < 6

@@ -29,7 +29,8 @@ def pairs(text: str) -> list[tuple[str, str]]:
      "Example 1: 2 -> 4", "2 → 4", "| x | result |\n|---|---|\n| 2 | 4 |", "| x | f(x) |\n|---|---|\n| 2 | 4 |",
      "| Call | Result |\n|---|---|\n| `f(2)` | 4 |", "assert f(2) == 4, 'why'", "assert f(2) == (\n    4\n)",
      "assert 4 == f(2)", "assert f(2) == 2 ** 2", "assert (f(2) == 4)",
-     "self.assertEqual(f(2), 4)", "f(2) == 4\nf(2) == 4", "&gt;&gt;&gt; f(2)\n4"],
+     "self.assertEqual(f(2), 4)", "f(2) == 4\nf(2) == 4", "f of 2 is 4.", "`f` of 2 is 4, and f of 2 is 4.",
+     "f applied to 2 gives `4`", "Given: 2\nReturns: 4", "- Given: x = 2\n- Result: 4", "&gt;&gt;&gt; f(2)\n4"],
 )  # fmt: skip
 def test_one_plain_example_in_every_form(form):
     read = read_problem(ASKED + form)
