@@ -37,6 +37,9 @@ class Teller:
         self._lengths: dict[tuple[str, int], Counter[int]] = {}
         """How many texts of a box and index have been told at each length: fanned-out calls share their indices."""
         self._start = time.monotonic()
+        self._written: list[tuple[str, str]] = []
+        """Candidates of this step with the ids of their programs: they run before the state holds them."""
+        self._runs: dict[str, CandidateRan] = {}
 
     def tell(self, part: Any) -> Iterator[Event]:
         """Yield the events of one part of the stream (`version="v2"`: type, ns, data)."""
@@ -75,21 +78,34 @@ class Teller:
         for box, began in self._began.items():
             yield BoxFinished(box=box, seconds=now - began, tokens=self._tokens.get(box, 0))
         self._began, self._tokens, self._lengths = {}, {}, {}
+        self._written = []
+        self._runs = {}
         yield Spent(tokens=self.state.tokens_spent, seconds=now - self._start)
 
     def _custom(self, data: dict[str, Any]) -> Iterator[Event]:
         if data["kind"] == "candidate":
             yield CandidateArrived(id=data["id"], origin=data["origin"], tokens=data["tokens"])
+            yield from self._arrived(data["id"], data.get("program_id", ""))
         elif data["kind"] == "tokens":
             yield TextsGrew(box=data["box"], tokens=self._grown(data["box"], data["index"], data["tokens"]))
         elif data["kind"] == "answered":
             yield ModelAnswered(**{key: value for key, value in data.items() if key != "kind"})
         elif data["kind"] == "ran":
-            for candidate in self.state.candidates:
-                if candidate.program_id == data["program_id"]:
-                    yield CandidateRan(
-                        id=candidate.id, passed=data["passed"], total=data["total"], status=data["status"]
-                    )
+            yield from self._ran(data)
+
+    def _arrived(self, name: str, program_id: str) -> Iterator[Event]:
+        """Note a program that the state may not hold yet; what its equal did before is told of it too."""
+        self._written.append((name, program_id))
+        if (run := self._runs.get(program_id)) is not None:
+            yield replace(run, id=name)
+
+    def _ran(self, data: dict[str, Any]) -> Iterator[Event]:
+        """Tell of each candidate with this text."""
+        known = [(candidate.id, candidate.program_id) for candidate in self.state.candidates]
+        for name in dict.fromkeys(name for name, program in (*known, *self._written) if program == data["program_id"]):
+            run = CandidateRan(id=name, passed=data["passed"], total=data["total"], status=data["status"])
+            self._runs[data["program_id"]] = run
+            yield run
 
     def _grown(self, box: str, index: int, length: int) -> int:
         """Return what a text of this length has grown by: it was one of those that were told shorter, the longest."""

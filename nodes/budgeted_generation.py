@@ -64,7 +64,8 @@ def budgeted_generation(state: SlotInput) -> Update:
     candidate = _candidate(slot, state.problem, replies[0])
     if candidate is None:
         return {"costs": (cost,)}
-    runtime.stream_writer({"kind": "candidate", "id": candidate.id, "origin": candidate.origin, "tokens": cost.spent})
+    written = {"id": candidate.id, "program_id": candidate.program_id, "origin": candidate.origin}
+    runtime.stream_writer({"kind": "candidate", "tokens": cost.spent, **written})
     outcomes = _run_at_once(candidate, state, runtime.context, runtime.stream_writer)
     return {"candidates": (candidate,), "outcomes": outcomes, "costs": (cost, *_costs(outcomes))}
 
