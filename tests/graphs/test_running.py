@@ -61,6 +61,8 @@ def test_events_tell_the_whole_story(open_with):
     assert len(arrived) == len(set(arrived)) == 4
     assert {e.id for e in events if isinstance(e, CandidateRan)} == set(arrived)
     assert {(e.passed, e.total) for e in events if isinstance(e, CandidateRan)} == {(2, 2)}
+    kinds = [(type(e), getattr(e, "box", "")) for e in events]
+    assert kinds.index((CandidateRan, "")) < kinds.index((BoxFinished, "budgeted_generation"))
     spent = sum(cost.spent for cost in answer.cost)
     assert sum(e.tokens for e in events if isinstance(e, BoxFinished)) == spent
     assert [e.tokens for e in events if isinstance(e, Spent)][-1] == spent
