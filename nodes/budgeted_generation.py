@@ -66,17 +66,20 @@ def budgeted_generation(state: SlotInput) -> Update:
         return {"costs": (cost,)}
     written = {"id": candidate.id, "program_id": candidate.program_id, "origin": candidate.origin}
     runtime.stream_writer({"kind": "candidate", "tokens": cost.spent, **written})
-    outcomes = _run_at_once(candidate, state, runtime.context, runtime.stream_writer)
-    return {"candidates": (candidate,), "outcomes": outcomes, "costs": (cost, *_costs(outcomes))}
+    outcomes, is_first = _run_at_once(candidate, state, runtime.context, runtime.stream_writer)
+    return {"candidates": (candidate,), "outcomes": outcomes, "costs": (cost, *(_costs(outcomes) if is_first else ()))}
 
 
-def _run_at_once(candidate: Candidate, state: SlotInput, context: Context, writer: StreamWriter) -> tuple[Outcome, ...]:
-    """Run a program on the public tests, unless its like does so already; what fails here is run again later."""
+def _run_at_once(
+    candidate: Candidate, state: SlotInput, context: Context, writer: StreamWriter
+) -> tuple[tuple[Outcome, ...], bool]:
+    """Run a program on the public tests, or wait for its equal that does; what fails here is run again later.
+
+    Returns the outcomes, and whether they were run for this program.
+    """
     wave, early, problem = state.deadline, context.early, state.problem
     if not problem.tests or is_question(problem) or early.spent(wave) >= state.sandbox_seconds:
-        return ()
-    if not early.claim(wave, candidate.program_id):
-        return ()
+        return (), False
     place = Place(
         sandbox=context.sandbox,
         limits=context.limits(problem),
@@ -84,13 +87,15 @@ def _run_at_once(candidate: Candidate, state: SlotInput, context: Context, write
         cancelled=lambda: context.cancelled() or time.monotonic() >= wave,
         writer=writer,
     )
+    job = Job(candidate=candidate, tests=_distinct(problem))
     try:
-        outcomes = run_on_tests(Job(candidate=candidate, tests=_distinct(problem)), problem, place)
+        outcomes, is_first = early.once(wave, candidate.program_id, lambda: run_on_tests(job, problem, place))
     except SandboxUnavailableError:
         # The box that is there for running says so, after a second try.
-        return ()
-    early.spend(wave, sum(outcome.cpu_s for outcome in outcomes))
-    return outcomes
+        return (), False
+    if is_first:
+        early.spend(wave, sum(outcome.cpu_s for outcome in outcomes))
+    return outcomes, is_first
 
 
 def _costs(outcomes: tuple[Outcome, ...]) -> tuple[Cost, ...]:

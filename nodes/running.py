@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from langgraph.types import StreamWriter
@@ -30,21 +31,34 @@ class Job:
 
 @dataclass(slots=True)
 class EarlyRuns:
-    """Which programs of a run meet the examples as soon as they are written, and what that has cost; for any thread.
+    """What the programs of a run do on the examples as soon as they are written, and what it costs; for any thread.
 
-    A wave is the programs of one widening, named by the time at which it must end.
+    A wave is the programs of one widening, named by the time at which it must end. Equal programs of a wave run once,
+    and all of them are told what came of it: who is first is up to chance, and must not show in any result.
     """
 
-    _claimed: set[tuple[float, str]] = field(default_factory=set)
+    _runs: dict[tuple[float, str], Future[tuple[Outcome, ...]]] = field(default_factory=dict)
     _seconds: dict[float, float] = field(default_factory=lambda: defaultdict(float))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def claim(self, wave: float, program_id: str) -> bool:
-        """Say whether nobody has claimed this program in its wave yet."""
+    def once(
+        self, wave: float, program_id: str, run: Callable[[], tuple[Outcome, ...]]
+    ) -> tuple[tuple[Outcome, ...], bool]:
+        """Return what a program of a wave did, and whether it was run for this caller; others wait for the first one.
+
+        Raises:
+            SandboxUnavailableError: as `run` does, for everybody.
+        """
         with self._lock:
-            new = (wave, program_id) not in self._claimed
-            self._claimed.add((wave, program_id))
-            return new
+            is_first = (wave, program_id) not in self._runs
+            future = self._runs.setdefault((wave, program_id), Future())
+        if is_first:
+            try:
+                future.set_result(run())
+            except BaseException as error:
+                future.set_exception(error)
+                raise
+        return future.result(), is_first
 
     def spend(self, wave: float, seconds: float) -> None:
         """Note CPU seconds."""

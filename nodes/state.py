@@ -369,6 +369,13 @@ def merge_tests(left: Sequence[SelfTest], right: Sequence[SelfTest]) -> tuple[Se
     return tuple(total.values())
 
 
+def merge_outcomes(left: Sequence[Outcome], right: Sequence[Outcome]) -> tuple[Outcome, ...]:
+    """Append what is not known yet: what a program does on an input is told once, whoever ran it."""
+    known = {(one.program_id, one.input_id): one for one in reversed((*left, *right))}
+    pairs = dict.fromkeys((one.program_id, one.input_id) for one in (*left, *right))
+    return tuple(known[pair] for pair in pairs)
+
+
 def as_problem(old: Problem, new: Problem | dict[str, Any]) -> Problem:
     """Take the new problem; Studio and the HTTP API hand in plain dictionaries."""
     if isinstance(new, Problem):
@@ -408,7 +415,7 @@ class SolveState(SolveInput):
     oracles: Annotated[tuple[Candidate, ...], extend] = ()
     """Brute-force programs whose outputs vote in self-tests; never an answer."""
     self_tests: Annotated[tuple[SelfTest, ...], merge_tests] = ()
-    outcomes: Annotated[tuple[Outcome, ...], extend] = ()
+    outcomes: Annotated[tuple[Outcome, ...], merge_outcomes] = ()
     evidence: tuple[Evidence, ...] = ()
     comparisons: Annotated[tuple[Comparison, ...], extend] = ()
     costs: Annotated[tuple[Cost, ...], add_costs] = ()
