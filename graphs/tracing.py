@@ -72,7 +72,7 @@ class RunTrace:
             case ModelAnswered():
                 self._answered(event)
             case CandidateRan():
-                self._parent("sandbox_execution").add_event("ran", _of_run(event))
+                self._parent("sandbox_execution", "budgeted_generation").add_event("ran", _of_run(event))
             case BoxFinished(box=box) if box in self._boxes:
                 span = self._boxes.pop(box)
                 span.set_attribute("gen_ai.usage.output_tokens", event.tokens)
@@ -109,8 +109,9 @@ class RunTrace:
         span.end()
         self.ids = _ids(span)
 
-    def _parent(self, box: str) -> Span:
-        return self._boxes.get(box, self._run)
+    def _parent(self, *boxes: str) -> Span:
+        """Return the span of the first of some boxes that is at work, else that of the run."""
+        return next((self._boxes[box] for box in boxes if box in self._boxes), self._run)
 
     def _child(self, name: str, parent: Span, start_time: int | None = None) -> Span:
         from opentelemetry.trace import set_span_in_context

@@ -67,7 +67,10 @@ def budgeted_generation(state: SlotInput) -> Update:
     written = {"id": candidate.id, "program_id": candidate.program_id, "origin": candidate.origin}
     runtime.stream_writer({"kind": "candidate", "tokens": cost.spent, **written})
     outcomes, is_first = _run_at_once(candidate, state, runtime.context, runtime.stream_writer)
-    return {"candidates": (candidate,), "outcomes": outcomes, "costs": (cost, *(_costs(outcomes) if is_first else ()))}
+    update: Update = {"candidates": (candidate,), "costs": (cost, *(_costs(outcomes) if is_first else ()))}
+    if outcomes:
+        update["outcomes"] = outcomes
+    return update
 
 
 def _run_at_once(
