@@ -105,11 +105,14 @@ class Kill:
     """Whether the run had ended by itself, or had no task left to search: no kill then, and none can follow."""
 
 
-def kill_at_random(trial: Trial, kills: int, seed: int) -> tuple[Kill, ...]:
-    """Start a run as often as it is to be killed, and kill it each time at a random moment; one may miss."""
+def kill_at_random(trial: Trial, kills: int, seed: int, *, within_s: float = 2.0) -> tuple[Kill, ...]:
+    """Start a run as often as it is to be killed, and kill it each time at a random moment; one may miss.
+
+    The moment is up to `within_s` seconds after a task that is drawn as well.
+    """
     moments = random.Random(seed)
     thresholds = sorted(moments.randrange(trial.tasks) for _ in range(kills))
-    return tuple(_kill(trial, least, moments.uniform(0, 2)) for least in thresholds)
+    return tuple(_kill(trial, least, moments.uniform(0, within_s)) for least in thresholds)
 
 
 def left_alone(trial: Trial) -> None:
