@@ -20,7 +20,7 @@ from typing import Any
 
 from benchmark.database import Store
 from benchmark.in_flight import InFlight
-from benchmark.spent import Shares
+from nodes.shares import Shares
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS completions (

@@ -66,8 +66,8 @@ def budgeted_generation(state: SlotInput) -> Update:
         return {"costs": (cost,)}
     written = {"id": candidate.id, "program_id": candidate.program_id, "origin": candidate.origin}
     runtime.stream_writer({"kind": "candidate", "tokens": cost.spent, **written})
-    outcomes, is_first = _run_at_once(candidate, state, runtime.context, runtime.stream_writer)
-    update: Update = {"candidates": (candidate,), "costs": (cost, *(_costs(outcomes) if is_first else ()))}
+    outcomes, run = _run_at_once(candidate, state, runtime.context, runtime.stream_writer)
+    update: Update = {"candidates": (candidate,), "costs": (cost, *run)}
     if outcomes:
         update["outcomes"] = outcomes
     return update
@@ -75,14 +75,14 @@ def budgeted_generation(state: SlotInput) -> Update:
 
 def _run_at_once(
     candidate: Candidate, state: SlotInput, context: Context, writer: StreamWriter
-) -> tuple[tuple[Outcome, ...], bool]:
+) -> tuple[tuple[Outcome, ...], tuple[Cost, ...]]:
     """Run a program on the public tests, or wait for its equal that does; what fails here is run again later.
 
-    Returns the outcomes, and whether they were run for this program.
+    Returns the outcomes and what they cost; nothing where the equal program has paid.
     """
     wave, early, problem = state.deadline, context.early, state.problem
     if not problem.tests or is_question(problem) or early.spent(wave) >= state.sandbox_seconds:
-        return (), False
+        return (), ()
     place = Place(
         sandbox=context.sandbox,
         limits=context.limits(problem),
@@ -92,20 +92,15 @@ def _run_at_once(
     )
     job = Job(candidate=candidate, tests=_distinct(problem))
     try:
-        outcomes, is_first = early.once(wave, candidate.program_id, lambda: run_on_tests(job, problem, place))
+        outcomes, seconds = early.once(wave, candidate.program_id, lambda: run_on_tests(job, problem, place))
     except SandboxUnavailableError:
         # The box that is there for running says so, after a second try.
-        return (), False
-    if is_first:
-        early.spend(wave, sum(outcome.cpu_s for outcome in outcomes))
-    return outcomes, is_first
-
-
-def _costs(outcomes: tuple[Outcome, ...]) -> tuple[Cost, ...]:
-    if not outcomes:
-        return ()
-    seconds, cpu = sum(outcome.wall_s for outcome in outcomes), sum(outcome.cpu_s for outcome in outcomes)
-    return (Cost(box=RUNNING, seconds=seconds, sandbox_seconds=cpu, programs_run=1),)
+        return (), ()
+    if seconds is None or not outcomes:
+        return outcomes, ()
+    cpu = sum(outcome.cpu_s for outcome in outcomes)
+    early.spend(wave, cpu)
+    return outcomes, (Cost(box=RUNNING, seconds=seconds, sandbox_seconds=cpu, programs_run=1),)
 
 
 def _distinct(problem: Problem) -> tuple[PublicTest, ...]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from langgraph.types import StreamWriter
 
 from nodes.judging import outcome_of, outcome_of_example
+from nodes.shares import Shares
 from nodes.state import Candidate, Outcome, Problem, PublicTest, SelfTest
 from sandbox.base import Limits, Program, Sandbox
 from sandbox.languages import with_its_packages
@@ -40,11 +41,14 @@ class EarlyRuns:
     _runs: dict[tuple[float, str], Future[tuple[Outcome, ...]]] = field(default_factory=dict)
     _seconds: dict[float, float] = field(default_factory=lambda: defaultdict(float))
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _clock: Shares = field(default_factory=Shares)
 
     def once(
         self, wave: float, program_id: str, run: Callable[[], tuple[Outcome, ...]]
-    ) -> tuple[tuple[Outcome, ...], bool]:
-        """Return what a program of a wave did, and whether it was run for this caller; others wait for the first one.
+    ) -> tuple[tuple[Outcome, ...], float | None]:
+        """Return what a program of a wave did, and the seconds that its run took; others wait for the first one.
+
+        Of runs at the same moment each counts its part of the seconds. None for a caller that waited for its equal.
 
         Raises:
             SandboxUnavailableError: as `run` does, for everybody.
@@ -52,13 +56,15 @@ class EarlyRuns:
         with self._lock:
             is_first = (wave, program_id) not in self._runs
             future = self._runs.setdefault((wave, program_id), Future())
-        if is_first:
-            try:
+        if not is_first:
+            return future.result(), None
+        try:
+            with self._clock.part() as seconds:
                 future.set_result(run())
-            except BaseException as error:
-                future.set_exception(error)
-                raise
-        return future.result(), is_first
+                return future.result(), seconds()
+        except BaseException as error:
+            future.set_exception(error)
+            raise
 
     def spend(self, wave: float, seconds: float) -> None:
         """Note CPU seconds."""
