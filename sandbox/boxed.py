@@ -117,8 +117,8 @@ class BoxedSandbox:
         try:
             with self._slot(visit.cancelled):
                 failure = self._without_a_box(program, asked, visit.cancelled) if inputs else None
-                for text in inputs:
-                    yield failure or self._run_one(visit, program, text)
+                for number, text in enumerate(inputs, start=1):
+                    yield failure or self._run_one(visit, program, text, more=number < len(inputs))
         except CancelledError:
             return
         finally:
@@ -162,20 +162,20 @@ class BoxedSandbox:
             return self._parser.failure(asked.source, cancelled)
         return None
 
-    def _run_one(self, visit: Visit, program: Program, text: str) -> Execution:
+    def _run_one(self, visit: Visit, program: Program, text: str, *, more: bool) -> Execution:
         try:
             stdin = standard_input(program, text)
         except ValueError as error:
             return Execution(status="runtime_error", error=f"the input cannot be used: {error}")
         with self._turns.together(visit.cancelled):
-            execution = visit.test(stdin)
+            execution = visit.test(stdin, more=more)
         loaded = visit.is_patient and execution.waited_s >= _LOADED * execution.wall_s
         if execution.status != "timeout" or not loaded or visit.has_been_alone:
             return execution
         visit.has_been_alone = True
         with self._turns.alone(visit.cancelled):
             # It holds everybody up, and gets no more than its own limit.
-            return visit.test(stdin, patience=1)
+            return visit.test(stdin, more=more, patience=1)
 
     @contextmanager
     def _slot(self, cancelled: Callable[[], bool]) -> Iterator[None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 INSIDE_FILES = (
     "__init__.py", "runner.py", "processes.py", "meters.py", "streams.py", "files.py", "launch.py", "harness.py",
+    "startup/__init__.py", "startup/sitecustomize.py",
 )  # fmt: skip
 """The files of this package that are shown to a box, as /opt/sandbox/sandbox/."""
 

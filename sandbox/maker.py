@@ -10,10 +10,11 @@ Limits: standard library only. The boxes of one maker have one user outside; not
 """
 
 # Every start pays for what is imported here.
-# ruff: noqa: PTH110
+# ruff: noqa: PTH110, PTH120
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from _signal import SIG_DFL, SIG_IGN, SIGCHLD, signal  # type: ignore[import-not-found]
@@ -145,11 +146,12 @@ def _received(ancillary: list[tuple[int, int, bytes]]) -> list[int]:
     return [int.from_bytes(data[start : start + _FD_BYTES], sys.byteorder) for start in parts]
 
 
-def _compile_harness(path: str) -> None:
-    """Save three milliseconds of every test in function mode."""
+def _compile(harness: str) -> None:
+    """Save three milliseconds of every test in function mode, and a bit of every test."""
     import py_compile
 
-    py_compile.compile(path, doraise=True)
+    for path in (harness, f"{os.path.dirname(harness)}/startup/sitecustomize.py"):
+        py_compile.compile(path, doraise=True)
 
 
 def main(arguments: list[str]) -> None:
@@ -162,9 +164,11 @@ def main(arguments: list[str]) -> None:
     filter_fd = int(arguments[1])
     steps = os.read(filter_fd, 1 << 20)
     os.close(filter_fd)
-    _compile_harness(arguments[2])
+    _compile(arguments[2])
     _write("/proc/self/oom_score_adj", "1000")
     signal(SIGCHLD, SIG_IGN)
+    # A collection in a box would copy every page that it shares with this process.
+    gc.freeze()
     door.send(b"hello")
     while True:
         message, ancillary, _, _ = door.recvmsg(_REQUEST_BYTES, CMSG_SPACE(_MOST_FDS * _FD_BYTES))

@@ -93,6 +93,7 @@ def _request(kind: str, language: Language, limits: Limits, terms: Terms) -> dic
         "kind": kind,
         "file": language.source,
         "value": False,
+        "more": False,
         "environment": dict(language.environment),
         "cpu_s": limits.cpu_s,
         "wall_s": 3 * limits.cpu_s + 1 if limits.wall_s is None else limits.wall_s,

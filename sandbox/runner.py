@@ -21,7 +21,7 @@ from _signal import SIG_IGN, SIGINT, signal  # type: ignore[import-not-found]
 
 from sandbox.files import read_artifact, wipe, write_anew
 from sandbox.harness import from_json, to_json
-from sandbox.launch import RESERVED_FDS, Standby, set_dumpable
+from sandbox.launch import RESERVED_FDS, Standby, is_python, set_dumpable
 from sandbox.meters import Grouped, Meter, Watched, files_of_the_group
 from sandbox.processes import TICK_S, Watch, bury_all, kill_all
 from sandbox.streams import Capture, Overflow, drain_rest
@@ -32,12 +32,13 @@ if TYPE_CHECKING:
 
     Request = dict[str, Any]
 
-SCHEMA = 3
+SCHEMA = 4
 _HEAD_BYTES = 8
 _CHUNK = 1 << 20
 _CONTROL_FD = 100
 _ANSWER_FD = 101
 _BLIND_TICK_S = 0.002
+_FIRST_LOOK_S = 0.005
 
 
 def receive() -> tuple[Request, bytes]:
@@ -69,12 +70,14 @@ def _wait(pid: int, captures: list[Capture], watch: Watch) -> str:
     """Return why the test ended: `exit`, `output` or the watch's word; never the end of a pipe, daemons hold those."""
     by_fd = {capture.read_fd: capture for capture in captures}
     poller = select.poll()
-    for fd in by_fd:
-        poller.register(fd, select.POLLIN)
     poller.register(_CONTROL_FD, 0)
     pidfd = _pidfd(pid)
     if pidfd >= 0:
         poller.register(pidfd, select.POLLIN)
+        # Most tests have ended by then, and this process has been woken once and not four times.
+        poller.poll(_FIRST_LOOK_S * 1000)
+    for fd in by_fd:
+        poller.register(fd, select.POLLIN)
     tick_s = TICK_S if pidfd >= 0 else _BLIND_TICK_S
     try:
         return _watch_until_end(pid, poller, tick_s, by_fd, watch)
@@ -116,7 +119,7 @@ class Runner:
         self._wiped = [os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) for path in wiped]
         self._files: dict[str, bytes] = {}
         self._group = group
-        self._standby: Standby | None = None
+        self._ready: tuple[Standby, Meter] | None = None
         self._forget_times()
         os.chdir(wiped[0])
 
@@ -125,9 +128,28 @@ class Runner:
         """Whether the kernel keeps the account of this box's time and memory."""
         return bool(self._group)
 
-    def stand_by(self) -> None:
-        """Fork the process of the next test."""
-        self._standby = self._standby or Standby()
+    def stand_by(self, request: Request) -> None:
+        """Make the process of the test after this one, if there will be one like it."""
+        if self._ready is None and (not is_python(request) or request["more"]):
+            self._ready = self._made(request)
+
+    def _made(self, request: Request) -> tuple[Standby, Meter]:
+        """Return a process for a test, and a meter that has begun before it."""
+        grouped = Grouped(self._group) if self._group else None
+        standby = Standby(self._words(request), request if is_python(request) else None)
+        return standby, grouped or Watched(standby.pid, self._wiped)
+
+    def _words(self, request: Request) -> list[str]:
+        return [self._names.get(word, word) for word in request["command"]]
+
+    def _taken(self, request: Request) -> tuple[Standby, Meter]:
+        ready, self._ready = self._ready, None
+        if ready and ready[0].suits(request):
+            return ready
+        if ready:
+            bury_all(ready[0].pid)
+            ready[0].close()
+        return self._made(request)
 
     def _clean(self) -> bool:
         for directory in self._wiped:
@@ -142,9 +164,6 @@ class Runner:
         for directory in self._wiped:
             os.utime(directory, (0, 0))
 
-    def _meter(self, pid: int) -> Meter:
-        return Grouped(self._group) if self._group else Watched(pid, self._wiped)
-
     def handle(self, request: Request, body: bytes) -> tuple[dict[str, Any], bytes]:
         """Run a program once, on a test or through its compiler or only through the parser.
 
@@ -156,8 +175,8 @@ class Runner:
             self._files = {request["file"]: source}
         # An idle directory is clean; written anew each time, since the last test may have changed the files.
         write_anew(self._files)
-        standby, self._standby = self._standby or Standby(), None
-        facts = self._run(request, standby, stdin)
+        standby, meter = self._taken(request)
+        facts = self._run(request, standby, meter, stdin)
         if request["kind"] == "compile":
             made = read_artifact(request["artifact"]) if facts["ended"] == "exit" and not facts["code"] else b""
             self._files = {request["artifact"]: made}
@@ -165,10 +184,9 @@ class Runner:
         facts["dirty"] = bool(facts["stuck"]) or not self._clean()
         return facts, b"".join(bytes(capture.data) for capture in standby.captures)
 
-    def _run(self, request: Request, standby: Standby, stdin: bytes) -> dict[str, Any]:
+    def _run(self, request: Request, standby: Standby, meter: Meter, stdin: bytes) -> dict[str, Any]:
         pid = standby.pid
-        standby.start(request, [self._names.get(word, word) for word in request["command"]], stdin)
-        meter = self._meter(pid)
+        standby.begin(request, self._words(request), stdin)
         kills = meter.kills()
         watch = Watch(pid, meter, request)
         ended = _wait(pid, standby.captures, watch)
@@ -212,5 +230,6 @@ def main(arguments: list[str], group: dict[str, int] | None = None) -> None:
         else:
             facts, output = runner.handle(request, body)
             answer({"nonce": request["nonce"], **facts}, output)
-        # After the answer, so that nobody waits for it.
-        runner.stand_by()
+            # Whoever waits for the answer comes first.
+            os.sched_yield()
+            runner.stand_by(request)

@@ -39,10 +39,10 @@ class Unsafe:
         self._root = Path(self._directory.name)
         mark_folder(self._root)
         package = self._root / "sandbox"
-        package.mkdir()
         for name in INSIDE_FILES:
+            (package / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(Path(__file__).parent / name, package / name)
-        for path in (self._root, package):
+        for path in (self._root, *(path for path in self._root.rglob("*") if path.is_dir())):
             path.chmod(0o755)
 
     def make(self, language: Language = PYTHON) -> ProcessBox:

@@ -39,11 +39,12 @@ class Visit:
         """Whether the program gets time back in which it waited for a core of a busy machine."""
         return bool(self._asked.test["patience"] > 1)
 
-    def test(self, stdin: bytes, *, patience: int = STARVED_FACTOR) -> Execution:
+    def test(self, stdin: bytes, *, more: bool = False, patience: int = STARVED_FACTOR) -> Execution:
         """Run one input; a box that dies for reasons of its own is replaced once.
 
         Args:
             stdin: what the program reads.
+            more: whether another input follows, for which the box can get ready.
             patience: how many times its wall time a program may take that waits for a core.
 
         Raises:
@@ -53,7 +54,7 @@ class Visit:
         reason = ""
         for _ in range(2):
             try:
-                return self._once(stdin, patience)
+                return self._once(stdin, {"more": more, "patience": min(patience, self._asked.test["patience"])})
             except BoxDiedError as death:
                 reason = str(death)
                 if self._box and self._box.died_of_memory():
@@ -64,7 +65,7 @@ class Visit:
                 time.sleep(_SETTLE_S)
         raise SandboxUnavailableError(f"{self._name}: {reason}, twice in a row; is it running? `atlas doctor` tells")
 
-    def _once(self, stdin: bytes, patience: int) -> Execution:
+    def _once(self, stdin: bytes, wanted: dict[str, Any]) -> Execution:
         source = b""
         if self._box is None:
             self._box = self._pool.take(self.cancelled)
@@ -75,7 +76,7 @@ class Visit:
                 if failure := compile_failure(self._asked.language, self._asked.compile, header, body):
                     self.end()
                     return failure
-        request = self._asked.test | {"patience": min(patience, self._asked.test["patience"])}
+        request = self._asked.test | wanted
         header, body = _question(self._box, request, source, stdin, self.cancelled)
         execution = execution_of(self._asked.language, request, header, body)
         if header["dirty"]:

@@ -132,7 +132,7 @@ CHEATING = [
         "sorted(os.listdir('/opt/sandbox/sandbox')))",
         output="['main.py'] ['__init__.py', '__pycache__', 'files.py', 'harness.py', 'launch.py', 'meters.py', "
         "'processes.py', "
-        "'runner.py', 'streams.py']",
+        "'runner.py', 'startup', 'streams.py']",
     ),
     Attack(name="leave-early", source="import os\nprint(1, flush=True)\nos._exit(0)\nprint(2)", output="1"),
     Attack(name="pretend-an-error", source="raise SystemExit('MemoryError')", status="memory"),

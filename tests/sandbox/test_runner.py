@@ -45,6 +45,7 @@ class PlainRunner:
                 "file": "main.py",
                 "command": PYTHON.run,
                 "value": False,
+                "more": True,
                 "environment": {},
                 "cpu_s": 5.0,
                 "wall_s": 20.0,
@@ -166,9 +167,8 @@ def children_of(pid: int) -> list[int]:
     return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def test_the_next_program_waits_before_it_is_asked_for(runner):
-    runner.send({"kind": "hello", "nonce": ""})
-    runner.receive()
+def test_the_next_interpreter_is_started_before_its_test_is_known(runner):
+    runner.test("")
     for _ in range(2):
         waiting = []
         deadline = time.monotonic() + 20
@@ -177,6 +177,61 @@ def test_the_next_program_waits_before_it_is_asked_for(runner):
             waiting = children_of(runner.process.pid)
         _, (stdout, _) = runner.test("import os; print(os.getpid())")
         assert [int(stdout)] == waiting
+    runner.test("", more=False)
+    time.sleep(0.2)
+    assert children_of(runner.process.pid) == []
+
+
+SEEN = """
+import os, resource, signal, sys
+print(sys.path, sys.flags, sorted(os.environ.items()), sys.argv, __name__, os.getsid(0) == os.getpid())
+print([resource.getrlimit(kind) for kind in (resource.RLIMIT_CORE, resource.RLIMIT_NOFILE)], os.getpriority(0, 0))
+print([signal.getsignal(number) for number in (signal.SIGINT, signal.SIGPIPE)])
+print(sorted(os.listdir("/proc/self/fd")), sys.stdin.seekable(), sys.stdout.line_buffering, sys.stdin.read())
+"""
+
+
+@pytest.mark.parametrize("environment", [{}, {"PYTHONPATH": "/nowhere"}])
+def test_a_program_cannot_tell_whether_its_interpreter_waited(runner, environment):
+    first, second = (
+        runner.test(SEEN, b"data", environment=environment, nice=3, output_bytes=9000)[1] for _ in range(2)
+    )
+    assert first == second
+    assert b"startup" not in first[0]
+    assert first[0].endswith(b"data\n")
+    assert b"[(0, 0), (256, 256)] 3" in first[0]
+    plain = subprocess.run(
+        [*(sys.executable, "-s", "-P", "-B", "-c"), "import sys; print(sys.path[0], sys.flags.dev_mode)"],
+        env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert str([plain.stdout.split()[0]])[1:-1] in first[0].decode()
+
+
+def test_a_test_of_another_kind_gets_a_process_of_its_own(runner):
+    runner.test("def f(x): return x")
+    value = runner.test("", b"[5]", source_bytes=0, command=[*CALL_FUNCTION, "f"], value=True)
+    assert value[1][2] == b"5"
+    assert runner.test("", source_bytes=0, kind="parse", command=())[0]["code"] == 0
+    assert runner.test("print(1)")[1][0] == b"1\n"
+    assert len(children_of(runner.process.pid)) <= 1
+
+
+def test_an_interpreter_without_an_order_runs_no_program(tmp_path):
+    """Python reports what this module raises and goes on: a program would run without limits."""
+    (tmp_path / "main.py").write_text("print('ran')")
+    command = [sys.executable, "-s", "-P", "-B", "main.py"]
+    environment = {"PYTHONPATH": str(ROOT / "sandbox" / "startup")}
+    for order in (b"", b"nonsense", b"0,7"):
+        read_fd, write_fd = os.pipe()
+        os.write(write_fd, order)
+        os.close(write_fd)
+        actions = f"import os, sys; os.dup2({read_fd}, 4); os.execv(sys.argv[1], sys.argv[1:])"
+        done = subprocess.run(
+            [sys.executable, "-c", actions, *command],
+            cwd=tmp_path, env=environment | {"PYTHONNOUSERSITE": "1"}, pass_fds=(read_fd,), capture_output=True,
+        )  # fmt: skip
+        os.close(read_fd)
+        assert (done.returncode, done.stdout) == (127, b"")
 
 
 def test_who_waits_ends_with_the_runner(tmp_path):

@@ -1,0 +1,1 @@
+"""What a Python program's interpreter runs before the program."""
