@@ -9,7 +9,7 @@ import re
 from typing import Any, get_args
 
 from sandbox.base import Execution
-from sandbox.languages import PYTHON, Language
+from sandbox.languages import Language
 from sandbox.protocol import BoxDiedError
 from sandbox.streams import STDERR_TAIL
 from sandbox.trace import first_lines, last_line, own_frames
@@ -18,7 +18,6 @@ from sandbox.verdict import Ended, Facts, judge
 
 _ENDED: dict[str, Ended] = {ended: ended for ended in get_args(Ended)}
 _NUMBERS = ("code", "cpu_s", "wall_s", "waited_s", "peak_kb", "oom_kills")
-_SYNTAX_ERRORS = ("SyntaxError", "IndentationError", "TabError")
 
 
 def execution_of(language: Language, request: dict[str, Any], header: dict[str, Any], body: bytes) -> Execution:
@@ -64,24 +63,6 @@ def compile_failure(
     return Execution(
         status="runtime_error" if status == "completed" else status,
         error=f"the program does not compile:\n{said or _explanation(facts['code'], 'the compiler made nothing')}",
-        cpu_s=facts["cpu_s"],
-        wall_s=float(header["wall_s"]),
-    )
-
-
-def syntax_failure(request: dict[str, Any], header: dict[str, Any], body: bytes) -> Execution | None:
-    """Return what every test of a program that Python cannot parse did; None also when the parser itself failed.
-
-    Raises:
-        BoxDiedError: the answer has another shape than the runner gives it.
-    """
-    facts, (_, stderr) = _read(PYTHON, request, header, body)
-    text = stderr.decode("utf-8", "replace")
-    if facts["ended"] != "exit" or facts["code"] != 1 or not last_line(text).startswith(_SYNTAX_ERRORS):
-        return None
-    return Execution(
-        status="runtime_error",
-        error=own_frames(text, cut=len(stderr) >= STDERR_TAIL),
         cpu_s=facts["cpu_s"],
         wall_s=float(header["wall_s"]),
     )

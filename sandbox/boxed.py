@@ -18,13 +18,15 @@ from sandbox.base import Execution, Limits, Program
 from sandbox.languages import PYTHON, Language
 from sandbox.pool import Pool
 from sandbox.protocol import Box, CancelledError
-from sandbox.questions import Questions, Terms, check_inputs, parse_question, questions, standard_input
+from sandbox.questions import Terms, check_inputs, questions, standard_input
 from sandbox.selftest import Wall
 from sandbox.turns import Turns, folder_of_user
-from sandbox.visit import Parser, Visit
+from sandbox.visit import Visit
 
 _LOADED = 0.05
 """Share of its wall time that a program waited for a core, from which on its timeout counts as one under load."""
+
+_EMPTY = Execution(status="runtime_error", error="the program is empty")
 
 
 class BoxedSandbox:
@@ -59,7 +61,6 @@ class BoxedSandbox:
         self._terms = terms
         self._pools = {PYTHON.name: Pool(lambda: make(PYTHON), workers, terms.makers)}
         self._lock = threading.Lock()
-        self._parser: Parser | None = None
         self._slots = threading.Semaphore(workers)
         self._turns = Turns(folder_of_user())
         self._running: set[Visit] = set()
@@ -77,10 +78,6 @@ class BoxedSandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
-
-    def parse_first(self) -> None:
-        """From now on parse Python programs in a box that only parses, and give those that fail no box."""
-        self._parser = Parser(self._pools[PYTHON.name], parse_question(self._terms))
 
     def run(
         self,
@@ -116,7 +113,7 @@ class BoxedSandbox:
             self._running.add(visit)
         try:
             with self._slot(visit.cancelled):
-                failure = self._without_a_box(program, asked, visit.cancelled) if inputs else None
+                failure = None if program.source.strip() else _EMPTY
                 for number, text in enumerate(inputs, start=1):
                     yield failure or self._run_one(visit, program, text, more=number < len(inputs))
         except CancelledError:
@@ -134,8 +131,6 @@ class BoxedSandbox:
             pool.stop()
         for visit in running:
             visit.kill()
-        if self._parser:
-            self._parser.close()
         for pool in pools:
             pool.close()
         self._turns.close()
@@ -154,13 +149,6 @@ class BoxedSandbox:
             if language.name not in self._pools:
                 self._pools[language.name] = Pool(lambda: self._make(language), self.workers, self._terms.makers)
             return self._pools[language.name]
-
-    def _without_a_box(self, program: Program, asked: Questions, cancelled: Callable[[], bool]) -> Execution | None:
-        if not program.source.strip():
-            return Execution(status="runtime_error", error="the program is empty")
-        if asked.language.is_python and self._parser:
-            return self._parser.failure(asked.source, cancelled)
-        return None
 
     def _run_one(self, visit: Visit, program: Program, text: str, *, more: bool) -> Execution:
         try:

@@ -9,13 +9,12 @@ Limits: standard library only.
 """
 
 # Every box pays for the imports of pathlib, typing, ctypes and signal.
-# ruff: noqa: PTH109, PTH118, PTH120, PTH123
+# ruff: noqa: PTH109, PTH118, PTH120
 
 from __future__ import annotations
 
 import os
 import resource
-import sys
 from _ctypes import call_function, dlopen, dlsym
 from _signal import SIG_DFL, SIGINT, SIGPIPE, SIGXFSZ, signal  # type: ignore[import-not-found]
 
@@ -32,7 +31,6 @@ _STARTUP = os.path.join(os.path.dirname(__file__), "startup")
 RESERVED_FDS = ORDER_FD + 1
 """Descriptors that have to be taken before the first pipe is made: those that a program's are moved to."""
 _VALUE_FD = 3
-_ONLY_PARSE = 0x400
 _PR_SET_DUMPABLE = 4
 _PRCTL = dlsym(dlopen(None, 0), "prctl")  # type: ignore[arg-type]  # None is this process itself, as in ctypes
 _SIGNALS = (SIGINT, SIGPIPE, SIGXFSZ)
@@ -80,8 +78,8 @@ class Standby:
         """Let it become the program.
 
         Args:
-            request: of it `rlimits`, `nice`, `environment`, `value`, `file`, and what is kept of the output.
-            command: the program's words; none for the parser, which reads `file`.
+            request: of it `rlimits`, `nice`, `environment`, `value`, and what is kept of the output.
+            command: the program's words.
             stdin: what the program finds on its standard input.
         """
         with open(self.stdin, "wb", closefd=False) as stream:
@@ -90,7 +88,7 @@ class Standby:
         self._keep(request)
         limits = [[getattr(resource, "RLIMIT_" + kind), most] for kind, most in request["rlimits"].items()]
         if self._request is None:
-            wanted = {key: request[key] for key in ("nice", "environment", "value", "file")}
+            wanted = {key: request[key] for key in ("nice", "environment", "value")}
             order = to_json(wanted | {"command": command, "limits": limits})
         else:
             order = ",".join(map(str, (request["nice"], *(number for pair in limits for number in pair)))).encode()
@@ -117,8 +115,8 @@ class Standby:
 
 
 def is_python(request: dict[str, Any]) -> bool:
-    """Return whether a request runs a Python program: not the parser, which runs none."""
-    return bool(request["command"]) and request["command"][0] == "{python}"
+    """Return whether a request runs a Python program."""
+    return bool(request["command"][0] == "{python}")
 
 
 def _started(ends: dict[int, int], command: list[str], request: dict[str, Any]) -> int:
@@ -169,8 +167,6 @@ def _become(order: dict[str, Any]) -> NoReturn:
         os.close(_VALUE_FD)
     for number in _SIGNALS:
         signal(number, SIG_DFL)
-    if not order["command"]:
-        _parse(order["file"])
     os.execve(order["command"][0], order["command"], _environment(order))
 
 
@@ -181,16 +177,3 @@ def _environment(order: dict[str, Any]) -> dict[str, str]:
 def set_dumpable(value: int) -> None:
     """Say whether processes of the same user may look into this one."""
     call_function(_PRCTL, (_PR_SET_DUMPABLE, value, 0, 0, 0))
-
-
-def _parse(name: str) -> NoReturn:
-    """End this process with 0 when the source parses, else with 1 and what Python says about it."""
-    with open(name, "rb") as stream:
-        source = stream.read()
-    try:
-        compile(source, name, "exec", _ONLY_PARSE, dont_inherit=True)
-    except SyntaxError as error:
-        sys.__excepthook__(SyntaxError, error.with_traceback(None), None)
-        sys.stderr.flush()
-        os._exit(1)
-    os._exit(0)

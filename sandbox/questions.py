@@ -13,7 +13,7 @@ from typing import Any
 
 from sandbox.base import Limits, Program
 from sandbox.inside import BUILD, MB
-from sandbox.languages import CALL_FUNCTION, PYTHON, Language, language_named
+from sandbox.languages import CALL_FUNCTION, Language, language_named
 from sandbox.literals import parse_arguments
 from sandbox.processes import STARVED_FACTOR
 from sandbox.sessions import is_session, session_of
@@ -27,7 +27,6 @@ _ADDRESS_ROOM = 512 * MB
 # Not MSGQUEUE, which gVisor refuses to change: the filter allows no message queues anyway.
 _RLIMITS = {"CORE": 0, "FSIZE": 64 * MB, "NOFILE": 256, "STACK": 64 * MB, "MEMLOCK": 0}
 _COMPILING = Limits(cpu_s=30.0, memory_mb=512, output_bytes=4096)
-_PARSING = Limits(cpu_s=3.0, memory_mb=512, output_bytes=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,11 +78,6 @@ def questions(program: Program, limits: Limits, terms: Terms) -> Questions:
         if language.compile
         else None,
     )
-
-
-def parse_question(terms: Terms) -> dict[str, Any]:
-    """Return the request that only parses a Python program."""
-    return _request("parse", PYTHON, _PARSING, terms) | {"command": ()}
 
 
 def _request(kind: str, language: Language, limits: Limits, terms: Terms) -> dict[str, Any]:

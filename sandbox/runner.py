@@ -165,7 +165,7 @@ class Runner:
             os.utime(directory, (0, 0))
 
     def handle(self, request: Request, body: bytes) -> tuple[dict[str, Any], bytes]:
-        """Run a program once, on a test or through its compiler or only through the parser.
+        """Run a program once, on a test or through its compiler.
 
         Returns:
             The facts, and in one piece standard output, error output and, if asked for, the value.

@@ -1,16 +1,15 @@
-"""One program's stay in its box, and the one box that only parses.
+"""One program's stay in its box.
 
 Limits: a box belongs to one program; when it dies for reasons of its own the program gets one more, then none.
 """
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
-from sandbox.answers import compile_failure, execution_of, syntax_failure
+from sandbox.answers import compile_failure, execution_of
 from sandbox.base import Execution, SandboxUnavailableError
 from sandbox.pool import Pool
 from sandbox.processes import STARVED_FACTOR
@@ -90,57 +89,6 @@ class Visit:
 
     def end(self) -> None:
         """Give the box back for good."""
-        box, self._box = self._box, None
-        if box:
-            box.close()
-
-
-class Parser:
-    """A box that only parses, so that a program with a syntax error costs no box of its own.
-
-    Each text is parsed by a process of its own that runs nothing and is killed and wiped away like any test. A parser
-    that dies on a text has said nothing about it.
-    """
-
-    def __init__(self, pool: Pool, request: dict[str, Any]) -> None:
-        self._pool = pool
-        self._request = request
-        self._lock = threading.Lock()
-        self._box: Box | None = None
-
-    def failure(self, source: bytes, cancelled: Callable[[], bool]) -> Execution | None:
-        """Return what a program that cannot be parsed does on every test, or None when it has to be run.
-
-        Raises:
-            SandboxUnavailableError: no box can be made.
-            CancelledError: the caller gave up.
-        """
-        # Python reads a file up to its first zero byte, but refuses a text that has one.
-        if b"\0" in source:
-            return None
-        with self._lock:
-            self._box = self._box or self._pool.take(cancelled)
-            try:
-                header, body = _question(self._box, self._request, source, b"", cancelled)
-                failure = syntax_failure(self._request, header, body)
-            except BoxDiedError:
-                self._end()
-                return None
-            except BaseException:
-                self._end()
-                raise
-            if header["dirty"]:
-                self._end()
-            return failure
-
-    def close(self) -> None:
-        """End the box; whoever waits for it finds the end."""
-        if box := self._box:
-            box.kill()
-        with self._lock:
-            self._end()
-
-    def _end(self) -> None:
         box, self._box = self._box, None
         if box:
             box.close()

@@ -12,7 +12,7 @@ import pytest
 
 from sandbox.base import Limits, Program, SandboxUnavailableError
 from sandbox.boxed import BoxedSandbox
-from sandbox.bubblewrap import Bubblewrap
+from sandbox.bubblewrap import open_bubblewrap
 from sandbox.pool import Pool
 from sandbox.protocol import BoxDiedError, CancelledError, ask
 
@@ -303,54 +303,11 @@ def test_a_wall_limit_of_the_callers_is_no_busy_machines_business(box_of):
     assert seen == [(2.5, 1)]
 
 
-def parses(verdict):
-    """A runner that parses as told and runs everything well."""
-
-    def reply(request):
-        if request["kind"] == "parse":
-            if verdict is None:
-                return None
-            return frame({**GOOD, **verdict, "nonce": request["nonce"], "sizes": [0, 11]}, b"SyntaxError")
-        return honest(request)
-
-    return reply
-
-
-@pytest.mark.parametrize(
-    ("verdict", "status"),
-    [
-        ({"code": 1}, "runtime_error"),
-        ({"code": 0}, "completed"),
-        ({"code": -11}, "completed"),
-        ({"code": 1, "ended": "memory"}, "completed"),
-        ({"code": 1, "ended": "deadline"}, "completed"),
-        (None, "completed"),
-    ],
-    ids=["says-no", "says-yes", "crashes", "out-of-memory", "too-slow", "box-dies"],
-)
-def test_only_a_parser_that_says_no_spares_a_box(box_of, verdict, status):
-    with BoxedSandbox("pipes", lambda language: box_of(parses(verdict)), workers=1) as sandbox:
-        sandbox.parse_first()
-        one, two = sandbox.run(Program(source="x", mode="stdio"), ["1", "2"])
-        assert one.status == two.status == status
-        assert sandbox.run(Program(source="x\0", mode="stdio"), ["1"])[0].status == "completed"
-
-
 @pytest.mark.bubblewrap
-def test_a_program_that_cannot_parse_costs_no_box():
-    made = []
-    bubblewrap = Bubblewrap()
-
-    def make(language):
-        made.append(language.name)
-        return bubblewrap.make(language)
-
-    with BoxedSandbox("bubblewrap", make, workers=1, on_close=bubblewrap.close) as sandbox:
-        sandbox.parse_first()
-        for number in range(12):
-            (execution,) = sandbox.run(Program(source=f"x = {number}\ndef f(:", mode="stdio"), ["1"])
-            assert execution.status == "runtime_error"
-            assert execution.error.splitlines()[-1].startswith("SyntaxError")
-            assert 'File "main.py", line 2' in execution.error
-        assert len(made) <= 3
-        sandbox.run(Program(source="print(1)", mode="stdio"), ["1"])
+def test_a_program_that_python_cannot_parse_says_so_on_every_test():
+    with open_bubblewrap(1) as sandbox:
+        executions = sandbox.run(Program(source="x = 1\ndef f(:", mode="stdio"), ["1", "2"])
+    for execution in executions:
+        assert execution.status == "runtime_error"
+        assert execution.error.splitlines()[-1].startswith("SyntaxError")
+        assert 'File "main.py", line 2' in execution.error
