@@ -74,6 +74,14 @@ _TABLE = re.compile(
 )
 _ROW = re.compile(r"^\s*\|(.*)\|\s*$")
 _RULE = re.compile(r"^[\s|:\-]+$")
+_ANNOTATED = re.compile(r"\s*STDIN[ ]{2,}Function\s*$", re.IGNORECASE)
+_RULE_OF_COLUMNS = re.compile(r"\s*-{2,}[ ]+-{2,}\s*$")
+_SIDE_BY_SIDE = re.compile(
+    rf"^\s*(?:{_SAMPLE})\s+(?:{_INPUT})\s*\d*[ ]+(?:{_SAMPLE})\s+(?:{_OUTPUT})\s*\d*\s*$", re.IGNORECASE
+)
+"""Two labels in one line, as Kattis prints a sample: its data stand below in two columns."""
+_COLUMNS = re.compile(r"[ ]{2,}")
+_SIGNS = re.compile(r"\s*(?!#|\||[-*•]\s|\d+[.)]\s|`{3})[^\sA-Za-z][^A-Za-z]*(?<![.:])$")
 _FAR = 2
 """So many empty lines below a label are an empty block where a sentence follows."""
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
@@ -92,6 +100,8 @@ class Block:
     """Whether it stands behind its label, in the same line."""
     is_sample: bool = False
     """Whether its label says that it is an example, by a word, a number or the heading above."""
+    is_cut: bool = False
+    """Whether an empty line ends it, and a line that could belong to it follows."""
 
 
 def labelled_pairs(text: str) -> tuple[tuple[str, str], ...]:
@@ -163,6 +173,10 @@ def _blocks(lines: list[str], first_example: int) -> list[Block]:
             rows, i = _table(lines, i)
             blocks += rows
             continue
+        if "  " in lines[i] and _SIDE_BY_SIDE.match(lines[i]):
+            rows, i = _columns(lines, i)
+            blocks += rows
+            continue
         match = _label(lines[i], bare=bare)
         i += 1
         if match:
@@ -194,6 +208,22 @@ def _table(lines: list[str], start: int) -> tuple[list[Block], int]:
                 blocks.append(Block(kind=kind, text=f"{cell}\n", line=i, is_sample=True))  # type: ignore[arg-type]
         i += 1
     return blocks, i
+
+
+def _columns(lines: list[str], start: int) -> tuple[list[Block], int]:
+    """Read a sample in two columns; nothing where it is not clear what belongs to which."""
+    end = start + 1
+    while end < len(lines) and lines[end].strip() and not _SIDE_BY_SIDE.match(lines[end]):
+        end += 1
+    rows = [_COLUMNS.split(line.rstrip()) for line in lines[start + 1 : end]]
+    if not rows or any(len(row) > 2 for row in rows) or not any(len(row) == 2 and row[1] for row in rows):
+        return [Block(kind="input", text="\n".join(lines[start + 1 : end]), line=start, is_sample=True)], end
+    given = "".join(f"{row[0]}\n" for row in rows if row[0])
+    wanted = "".join(f"{row[1]}\n" for row in rows if len(row) > 1 and row[1])
+    return [
+        Block(kind="input", text=given, line=start, is_sample=True),
+        Block(kind="output", text=wanted, line=start, is_sample=True),
+    ], end
 
 
 def _cell(text: str) -> str:
@@ -228,7 +258,33 @@ def _read(lines: list[str], start: int, match: re.Match[str], *, bare: bool) -> 
         return [], end
     text = text or ""
     text = "" if is_sample and text.strip() in ("None", "(none)", "(empty)") and kind == "input" else text
-    return [Block(kind=kind, text=text, line=start - 1, is_inline=bool(rest.strip()), is_sample=is_sample)], end
+    is_fenced = 0 < end <= len(lines) and bool(_FENCE.match(lines[end - 1]) or "</pre>" in lines[end - 1])
+    return [
+        Block(
+            kind=kind,
+            text=_without_remarks(text),
+            line=start - 1,
+            is_inline=bool(rest.strip()),
+            is_sample=is_sample,
+            is_cut=not rest.strip() and not is_fenced and _is_cut(lines, end, text),
+        )
+    ], end
+
+
+def _is_cut(lines: list[str], end: int, text: str) -> bool:
+    """Whether what follows an empty line is made of the same signs as a text of digits and signs."""
+    if end + 1 >= len(lines) or lines[end].strip() or not text.strip() or re.search("[A-Za-z]", text):
+        return False
+    return bool(_SIGNS.match(lines[end + 1])) and not _RULE.match(lines[end + 1])
+
+
+def _without_remarks(text: str) -> str:
+    """Return the data of a block in which a second column explains the first, as HackerRank prints it."""
+    head, *rest = text.split("\n")
+    if not _ANNOTATED.match(head):
+        return text
+    column = head.lower().index("function")
+    return "\n".join(line[:column].rstrip() for line in rest if not _RULE_OF_COLUMNS.match(line)).strip("\n") + "\n"
 
 
 def _block(lines: list[str], start: int, rest: str, kind: Kind, *, bare: bool) -> tuple[str | None, int]:
@@ -322,7 +378,11 @@ def _with_headings_first(blocks: list[Block], lines: list[str]) -> list[Block]:
             end = blocks[i + 1].line if i + 1 < len(blocks) else len(lines)
             chunks = [c for c in "\n".join(lines[block.line + 1 : end]).split("\n\n") if c.strip()]
             data = [chunk.strip("\n") for chunk in chunks if not chunk.lstrip().startswith(("#", "```"))]
-            if len(data) >= 2 and not _looks_fenced(lines, block.line):
+            is_glued = block.line == before.line + 1 and block.text.count("\n") > 1
+            if len(data) < 2 and is_glued:
+                # Both labels, then both blocks without an empty line between: nobody knows where the input ends.
+                fixed.pop()
+            elif len(data) >= 2 and not _looks_fenced(lines, block.line):
                 fixed[-1] = Block(kind="input", text=data[0] + "\n", line=before.line, is_sample=before.is_sample)
                 block = Block(kind="output", text=data[1].rstrip() + "\n", line=block.line, is_sample=block.is_sample)
         fixed.append(block)

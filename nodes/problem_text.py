@@ -34,6 +34,18 @@ _SPOKEN = re.compile(
     re.IGNORECASE,
 )
 """An example in a sentence: the input and the output of a program in backticks."""
+_SPOKEN_BARE = re.compile(
+    r"\b(?:for|given|if|example:?|when)\s{1,3}(?:the\s)?inputs?\b[^\n]{0,30}\d[^\n]{0,40}?"
+    r"\b(?:outputs?|prints?|answer|result)\b[^\n]{0,30}\d",
+    re.IGNORECASE,
+)
+"""The same with digits."""
+_ARROW = re.compile(r"^\s*(?:[-*•]\s+)?`?[-\d\"'\[][^=\n<>]{0,60}?\s*(?:->|=>|→|➞|⇒)\s*`?[-\d\"'\[A-Za-z][^\n]{0,60}$")
+_REMARK = re.compile(
+    r"\s\((?:because|since|as|so|i\.e\.|e\.g\.)\b[^()\n]*\)\s*$|^\s*[-\d][-\d. ]*\s\([A-Za-z]+(?:\s[^()\n]*)?\)\s*$",
+    re.IGNORECASE,
+)
+"""Words in brackets behind the data of one line."""
 _QUOTED = re.compile(r"^>(?:[ ]|$)", re.MULTILINE)
 _SPACES = str.maketrans({"\u00a0": " ", "\u2007": " ", "\u202f": " ", "\u3000": " ", "\t": "    "})
 
@@ -126,17 +138,34 @@ def _stdio(statement: str) -> tuple[tuple[PublicTest, ...], tuple[Unread, ...]]:
     paired: set[int] = set()
     for given, wanted in pairs_in(blocks):
         paired |= {given.line, wanted.line}
-        if _is_data(given, wanted):
+        if not _is_data(given, wanted):
+            continue
+        if why := _why_unclear(given, wanted):
+            page.refuse(given.line, f"{why}; {_HOW_TO}")
+        else:
             page.add(given.line, _stdio_test(given, wanted))
-    for block in blocks:
-        if block.line not in paired and block.is_sample and block.text.strip() and not is_prose(block.text):
-            partner = "Output" if block.kind == "input" else "Input"
-            page.refuse(min(block.line, len(page.lines) - 1), f"no {partner} belongs to it; {_HOW_TO}")
-    for number, line in enumerate(page.lines if not page.tests and "`" in statement else ()):
-        if "`" in line and _SPOKEN.search(line[:2000]):
-            page.refuse(number, f"it is no pair of blocks; {_HOW_TO}")
+    _refuse_lonely(page, [block for block in blocks if block.line not in paired])
     page.refuse_section()
     return page.agreeing()
+
+
+def _refuse_lonely(page: Page, blocks: list[Block]) -> None:
+    """Refuse samples without their other half, and examples that are no blocks where there are no others."""
+    for block in blocks:
+        if block.is_sample and block.text.strip() and not is_prose(block.text):
+            partner = "Output" if block.kind == "input" else "Input"
+            page.refuse(min(block.line, len(page.lines) - 1), f"no {partner} belongs to it; {_HOW_TO}")
+    for number, line in enumerate(page.lines if not page.tests else ()):
+        if any(pattern.search(line[:2000]) for pattern in (_SPOKEN, _SPOKEN_BARE, _ARROW)):
+            page.refuse(number, f"it is no pair of blocks; {_HOW_TO}")
+
+
+def _why_unclear(given: Block, wanted: Block) -> str:
+    """Return why nobody can tell what the data of a sample are, or an empty text."""
+    for block in (given, wanted):
+        if block.is_inline and _REMARK.search(block.text):
+            return "a remark stands behind the data"
+    return "an empty line ends the output, and more follows" if wanted.is_cut else ""
 
 
 def _stdio_test(given: Block, wanted: Block) -> PublicTest:

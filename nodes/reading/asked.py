@@ -12,20 +12,28 @@ import ast
 import builtins
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from nodes.parsing import python_blocks
 from nodes.reading.assertions import outer_calls, parsed
 from nodes.reading.doctests import items_of
-from nodes.reading.values import expression
+from nodes.reading.values import expression, python_words, spelled
 
 _DEF = re.compile(r"^([ \t]*)(?:async\s+)?def\s+([A-Za-z_]\w*)\s*\(", re.MULTILINE)
 _CLASS = re.compile(r"^class\s+([A-Za-z_]\w*)", re.MULTILINE)
 _MOST_LOOKED_AT = 50
 """Examples of each kind that are looked at for the names that they call."""
+_BASES = re.compile(r"^class\s+([A-Za-z_]\w*)\s*\(([^()\n]*)\)", re.MULTILINE)
+_TESTING = re.compile(
+    r"^[ \t]*@(?:pytest\.)?fixture\b[^\n]*\n[ \t]*def\s+\w+|^[ \t]+def\s+(?:setUp|tearDown)(?:Class)?\s*\(",
+    re.MULTILINE,
+)
+"""What a test file defines beside its tests."""
 _GAP = re.compile(r"[ \t]{3,}|\n{3,}")
 _TEST = re.compile(r"^(?:test|Test|check$|main$|__)|Tests?$|TestCase$")
+_OPEN_DEF = re.compile(r"[ \t]*(?:async\s+)?def\s.*:[ \t]*$")
+_IN_CODE = re.compile(r"[ \t#@)\]}]|(?:from|import|def|class|async)\s")
 _CODE_START = re.compile(r"^(?:from\s+\w|import\s+\w|def\s|class\s|async\s+def\s|@\w)", re.MULTILINE)
 _KINDS = r"(?:function|method|funci[oó]n|fonction|funktion|funzione|fun[cç][aã]o|m[eé]todo|methode)"
 _ASKED = re.compile(
@@ -70,6 +78,8 @@ _PLAIN = re.compile(
     r"([A-Za-z_]\w*)\s*\(([^()\n]{0,400})\)",
     re.IGNORECASE,
 )
+_TYPED = re.compile(r":type[ ]+(\w+):[ ]*([^\n]+)")
+_RETURN_TYPE = re.compile(r":rtype:[ ]*([^\n]+)")
 _NO_NAMES = {"O", "o", "Theta", "Omega", "that", "to", "which", "with", "is", "for", "in", "and", "of", "the", "a",
              "as", "takes", "returns", "named", "called", "should", "will", "must", "this", "it", "def", "you", "input",
              "output", "print", "range", "can", "exactly", "below", "above", "here", "by", "on", "from",
@@ -102,8 +112,10 @@ def what_is_asked(statement: str) -> Asked:
     if starter:
         return _of_starter(starter, statement, called)
     name = _phrase(statement)
-    picked = name or next((one for one in called if not hasattr(builtins, one)), "")
     is_asking = bool(_ASKED.search(statement))
+    if is_asking and not called:
+        called = shown_names(statement)
+    picked = name or next((one for one in called if not hasattr(builtins, one)), "")
     if not picked and called and (is_asking or re.search(r"^\s*assert\b", statement, re.MULTILINE)):
         picked = called[0]
     if picked:
@@ -147,6 +159,26 @@ def called_names(statement: str) -> list[str]:
     for block in python_blocks(statement):
         names |= dict.fromkeys(_compared_in(block))
     return list(names)
+
+
+_SHOWN = re.compile(
+    r"^\s*(?:[-*•]\s+|\d+[.)]\s+|(?:for\s+)?(?:example|e\.g\.)\s*[:,]?\s*)?`?([A-Za-z_]\w*)\((.*)\)`?\s*"
+    r"(?:={1,3}>?|-{1,2}>|➞|→|⇒|(?:should\s+)?(?:returns?|gives?|equals?|is|be)\b)\s*`?\S",
+    re.IGNORECASE,
+)
+_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
+
+
+def shown_names(statement: str) -> list[str]:
+    """Return the functions whose calls with constant arguments stand before an arrow, a sign of equality or a word."""
+    pieces = (piece for line in statement.splitlines() for piece in _SENTENCE.split(line[:2000]) if "(" in piece)
+    found = (_SHOWN.match(piece) for piece in islice(pieces, 200))
+    return list(dict.fromkeys(match[1] for match in found if match and _are_values(match[2])))
+
+
+def _are_values(arguments: str) -> bool:
+    node = expression(f"f({python_words(arguments)})")
+    return isinstance(node, ast.Call) and bool(node.args) and all(spelled(item) is not None for item in node.args)
 
 
 def _compared_in(block: str) -> list[str]:
@@ -205,10 +237,33 @@ def _starter(statement: str) -> str:
             return block.rstrip()
     match = _CODE_START.search(statement) if "def " in statement or "class " in statement else None
     if match and "```" not in statement:
-        code = statement[match.start() :]
-        if len(code) <= 20_000 and _functions(code) and _parses(code):
-            return code.rstrip()
+        for code in (statement[match.start() :], _unfenced(statement[match.start() :])):
+            if len(code) <= 20_000 and _functions(code) and _parses(_filled(code)):
+                return code.rstrip()
     return ""
+
+
+_MOST_CODE_LINES = 400
+
+
+def _unfenced(text: str) -> str:
+    """Return the lines of code that a text begins with: those that begin as code does, and what is indented below."""
+    lines = text.split("\n")[:_MOST_CODE_LINES]
+    end = next((i for i, line in enumerate(lines) if line.strip() and not _IN_CODE.match(line)), len(lines))
+    return "\n".join(lines[:end]).rstrip()
+
+
+def _filled(code: str) -> str:
+    """Give a body to every function that has none, as in the text of a site's editor."""
+    filled, lines = [], code.split("\n")
+    for number, line in enumerate(lines):
+        filled.append(line)
+        if _OPEN_DEF.match(line):
+            following = next((one for one in lines[number + 1 :] if one.strip()), "")
+            indent = len(line) - len(line.lstrip())
+            if len(following) - len(following.lstrip()) <= indent:
+                filled.append(" " * (indent + 4) + "pass")
+    return "\n".join(filled)
 
 
 def _parses(code: str) -> bool:
@@ -221,13 +276,14 @@ def _parses(code: str) -> bool:
 
 def _functions(code: str) -> list[str]:
     """Return the functions and methods that a piece of code defines, tests left out."""
-    names = [name for _, name in _DEF.findall(code) if not _TEST.search(name)]
+    names = [name for _, name in _DEF.findall(_TESTING.sub("", code)) if not _TEST.search(name)]
     classes = _CLASS.findall(code)
-    return [] if classes and all(_TEST.search(name) for name in classes) else names
+    return [] if classes and not _asked_classes(code) else names
 
 
 def _asked_classes(code: str) -> list[str]:
-    return [name for name in _CLASS.findall(code) if not _TEST.search(name)]
+    tests = {name for name, bases in _BASES.findall(code) if "TestCase" in bases}
+    return [name for name in _CLASS.findall(code) if not _TEST.search(name) and name not in tests]
 
 
 def _of_starter(starter: str, statement: str, called: Sequence[str]) -> Asked:
@@ -244,6 +300,9 @@ def _of_starter(starter: str, statement: str, called: Sequence[str]) -> Asked:
     candidates = empty or functions
     inside = [name for name in called if name in candidates] or [name for name in called if name in functions]
     named = _phrase(statement)
+    if named and named not in functions and not empty and not inside:
+        # What is asked for is named, and the code beside it is whole: a helper.
+        return replace(_with_signature(named, statement, is_shown=True, others=()), defined=_defined(starter))
     picked = inside[0] if inside else named if named in functions else candidates[0]
     parameters, annotations = _parameters(starter, picked)
     others = tuple(
@@ -362,6 +421,10 @@ def _parameters(text: str, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]
             continue
         names = [one.arg for one in (*lambda_node.args.posonlyargs, *lambda_node.args.args) if one.arg != "self"]
         notes = [_annotation(piece[:end], one) for one in names]
+        if not any(notes) and ":type " in text:
+            documented = dict(_TYPED.findall(text))
+            returned = _RETURN_TYPE.search(text)
+            return tuple(names), (*(documented.get(one, "") for one in names), returned[1] if returned else "")
         return tuple(names), (*notes, result[1].strip() if result else "")
     return (), ()
 

@@ -103,12 +103,18 @@ def fold(node: ast.expr, names: Mapping[str, object] = NO_NAMES) -> object:
         ValueError: it is none, or too large; or one of the other errors of `UNREADABLE`.
     """
     try:
-        return ast.literal_eval(node)
+        value: object = ast.literal_eval(node)
     except ValueError:
         return _bounded(_fold(node, names))
+    if "Ellipsis" in repr(value):
+        # What was left out is not known.
+        return _bounded(_fold(node, names))
+    return value
 
 
 def _fold(node: ast.expr, names: Mapping[str, object]) -> Any:
+    if isinstance(node, ast.Constant) and node.value is not ...:
+        return node.value
     if isinstance(node, ast.Name):
         return names[node.id] if node.id in names else _named(node.id)
     if isinstance(node, ast.List | ast.Tuple | ast.Set):
