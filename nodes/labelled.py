@@ -48,7 +48,8 @@ _HINT = re.compile(
 """A part of every label, looked for first since most lines have none."""
 _FIRST = 60
 _BARE = re.compile(
-    rf"^[ \t]*(?:{_MARKS}){{0,2}}(?:{_INPUT})[ \t]{{0,9}}\d{{0,4}}[ \t]{{0,9}}$", re.IGNORECASE | re.MULTILINE
+    rf"^[ \t]*(?:{_MARKS}){{0,2}}(?:{_INPUT})[ \t]{{0,9}}\d{{0,4}}[ \t]{{0,9}}(?:\*\*)?[ \t]{{0,9}}$",
+    re.IGNORECASE | re.MULTILINE,
 )
 MOST_BLOCKS = 1000
 """Blocks that are read of one text, so that a hostile one takes no time."""
@@ -159,7 +160,7 @@ def _found(text: str) -> list[Block]:
     found = _blocks(lines, first_example)
     if not any(block.kind == "output" for block in found) and _BARE.search(text):
         # Without any other label a bare `Input` with digits right below it is one.
-        bare = [block for block in _blocks(lines, -1) if re.search(r"\d|=", block.text) and not block.is_inline]
+        bare = [block for block in _blocks(lines, -1) if re.search(r"[\d=\[\"]", block.text) and not block.is_inline]
         return bare if len({block.kind for block in bare}) == 2 else found
     return found
 

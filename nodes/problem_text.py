@@ -22,11 +22,12 @@ from nodes.reading.named_inputs import NamedInputs, is_prose
 from nodes.reading.several import in_any_order, is_flat, several_of
 from nodes.reading.shown_calls import ShownCalls
 from nodes.reading.spoken import SpokenExamples
-from nodes.reading.structures import shaped
+from nodes.reading.structures import misfit, shaped
 from nodes.state import Problem, PublicTest, Unread
 
 MAX_CHARS = 200_000
 _HOW_TO = "write `Input:` and `Output:`, each with its text in a fenced block below"
+_MINUS = re.compile("\u2212(?=[\\d.])")
 _INVISIBLE = re.compile("[\u200b\u200c\u200d\u2060\ufeff]")
 _SPOKEN = re.compile(
     r"\b(?:given|for|if|input)\b[^`\n]{0,40}`[^`\n]{0,80}\d[^`\n]{0,80}`[^`\n]{0,60}"
@@ -99,7 +100,7 @@ def _wants_program(statement: str) -> bool:
 
 def cleaned(statement: str) -> str:
     """Return a statement as readers see it: the same lines, without invisible characters and HTML's entities."""
-    text = _INVISIBLE.sub("", statement).translate(_SPACES)
+    text = _MINUS.sub("-", _INVISIBLE.sub("", statement).translate(_SPACES))
     if text.count("\n> ") > 1:
         text = _QUOTED.sub("", text)
     return html.unescape(text) if re.search(r"&(?:gt|lt|amp|quot|nbsp|#39|#x27);", text) else text
@@ -124,6 +125,10 @@ def function_examples(statement: str, asked: Asked) -> tuple[tuple[PublicTest, .
     ShownCalls(page, wanted).read()
     named.read()
     SpokenExamples(page, wanted, named).read()
+    for number, test in page.tests:
+        if why := misfit(test, asked.annotations):
+            page.refuse(number, f"{why}; write it as `assert` with the values that the function takes")
+    page.tests = [(number, test) for number, test in page.tests if not misfit(test, asked.annotations)]
     page.refuse_section()
     tests, refused = page.agreeing()
     return tuple(shaped(test, asked.entry_point, asked.annotations) for test in tests), refused

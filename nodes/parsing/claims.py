@@ -16,7 +16,7 @@ _CLOSE = ("isclose", "allclose", "approx", "assertAlmostEqual", "assert_almost_e
 _SAME = ("list", "tuple", "int", "float", "bool", "round")
 """Conversions around a call that leave a value of their kind as it is."""
 _EQUAL = ("assertEqual", "assertEquals", "assertIs", "assertListEqual", "assertDictEqual", "assertTupleEqual",
-          "assertSetEqual", "assertSequenceEqual", "assertMultiLineEqual", "assert_equal",
+          "assertSetEqual", "assertSequenceEqual", "assertMultiLineEqual", "assert_equal", "assert_equals", "assert_eq",
           "assert_array_equal")  # fmt: skip
 _UNORDERED = ("assertCountEqual", "assertItemsEqual")
 _TRUTH = {"assertTrue": "True", "assertFalse": "False", "assertIsNone": "None"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import sys
 
 from nodes.parsing.mending import tree_of
 
@@ -11,7 +12,15 @@ from nodes.parsing.mending import tree_of
 def defines(tree: ast.Module, name: str) -> bool:
     """Whether a program binds a name at its top, or as the method of a class."""
     inner = [node for owner in tree.body if isinstance(owner, ast.ClassDef) for node in owner.body]
-    return any(name in _bound(node) for node in (*tree.body, *inner))
+    return any(name in _bound(node) and not _has_it_elsewhere(node, name) for node in (*tree.body, *inner))
+
+
+def _has_it_elsewhere(node: ast.stmt, name: str) -> bool:
+    """Whether a statement takes a name from the solution, or binds it to what the function of that name gives."""
+    if isinstance(node, ast.ImportFrom):
+        return (node.module or "").split(".")[0] not in sys.stdlib_module_names
+    value = getattr(node, "value", None)
+    return isinstance(value, ast.Call) and _word(value.func) == name
 
 
 def _bound(node: ast.stmt) -> set[str]:

@@ -26,6 +26,7 @@ _ENTITY = re.compile(r"&(?:lt|gt|amp|quot|apos|nbsp|#\d{1,5}|#x[0-9a-f]{1,4});",
 _PROMPT = re.compile(r"^[ \t]*(?:>>>|\.\.\.|In \[\d+\]:)(?: |$)")
 _NUMBERED = re.compile(r"^[ \t]*\d{1,4}(?:[ \t]*[|:.)\t]| )[ \t]?")
 _DIFF = re.compile(r"^\+(?!\+\+)")
+_FIRST_WORDS = re.compile(r"\s*(?:python3?|py|[!%]\w[^\n]*)[ \t]*(?:\n|$)")
 _TABS = 4
 _MOST_CUTS = 3
 
@@ -42,6 +43,8 @@ def mended(text: str) -> str | None:
     """Return the program that a text is, with as little mending as makes one; None when nothing does."""
     if _ENTITY.search(text) and _ENTITY.search(without_strings(text)):
         text = html.unescape(text)
+    if _FIRST_WORDS.match(text):
+        text = _without_first_words(text) or text
     if tree_of(text) is not None:
         return text
     dedented = _dedented(text)
@@ -124,6 +127,13 @@ def _without_line_marks(mark: re.Pattern[str]) -> Callable[[str], str | None]:
 def _without_spurious_indent(text: str) -> str | None:
     """Return a text whose first line alone is indented without that."""
     return text.lstrip() if text[:1].isspace() else None
+
+
+def _without_first_words(text: str) -> str | None:
+    """Return a text without the name of the language and a notebook's commands above it."""
+    lines = text.split("\n")
+    start = next((i for i, line in enumerate(lines) if line.strip() and not _FIRST_WORDS.match(line)), 0)
+    return "\n".join(lines[start:]) if start else None
 
 
 def _with_real_lines(text: str) -> str | None:

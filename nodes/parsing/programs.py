@@ -76,7 +76,7 @@ def extract_code(reply: str, entry_point: str = "", *, ended: bool = True) -> st
     if best is None or not _fits(best, entry_point):
         unmarked = [one for one in _unmarked(text, prose, ended=ended) if _fits(one, entry_point)]
         best = _best(unmarked, entry_point) or best
-    return _joined(best, found) if best is not None else None
+    return _joined(best, found, entry_point) if best is not None else None
 
 
 def _without_tokens(reply: str) -> str:
@@ -207,7 +207,7 @@ def _is_alternative(line: str) -> bool:
     return bool(_ALTERNATIVE.search(line)) and not _CORRECTION.search(line)
 
 
-def _joined(chosen: _Program, found: list[_Program]) -> str:
+def _joined(chosen: _Program, found: list[_Program], entry_point: str) -> str:
     """Return a program with the other blocks of its reply that define what it needs and lacks."""
     code, tree = chosen.code, chosen.tree
     parts = [one for one in found if one.tree is not None and one is not chosen and _only_defines(one.tree)]
@@ -219,7 +219,25 @@ def _joined(chosen: _Program, found: list[_Program]) -> str:
         parts.remove(part)
         code = f"{part.code}\n\n{code}"
         tree = tree_of(code)
-    return code
+    return code if entry_point or tree is None else _called_in_the_end(code, tree, found)
+
+
+def _called_in_the_end(code: str, tree: ast.Module, found: list[_Program]) -> str:
+    """Return a program that only defines with the block of its reply that calls what it defines, if there is one."""
+    if not _only_defines(tree):
+        return code
+    own = names(tree)
+    calls = (one for one in found if one.tree is not None and _only_calls(one.tree, own))
+    last = next(calls, None)
+    return f"{code}\n\n{last.code}" if last else code
+
+
+def _only_calls(tree: ast.Module, own: set[str]) -> bool:
+    """Whether a block is nothing but a call of one of these functions, without arguments."""
+    calls = [node.value for node in tree.body if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)]
+    if len(calls) != len(tree.body) or len(calls) != 1:
+        return False
+    return isinstance(calls[0].func, ast.Name) and calls[0].func.id in own and not calls[0].args
 
 
 def _only_defines(tree: ast.Module) -> bool:

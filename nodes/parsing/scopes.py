@@ -84,6 +84,22 @@ class _Replaced(ast.NodeTransformer):
     def __init__(self, names: Row) -> None:
         self._names = names
 
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        """Take an item of a display: of the row `{"input": 1}` what `row["input"]` names."""
+        value, key = self.visit(node.value), node.slice
+        if isinstance(value, ast.Dict) and isinstance(key, ast.Constant):
+            found = (one for name, one in zip(value.keys, value.values, strict=True)
+                     if isinstance(name, ast.Constant) and name.value == key.value)  # fmt: skip
+            return next(found, ast.Subscript(value, key, node.ctx))
+        number = key.value if isinstance(key, ast.Constant) else None
+        if (
+            isinstance(value, ast.List | ast.Tuple)
+            and type(number) is int
+            and -len(value.elts) <= number < len(value.elts)
+        ):
+            return value.elts[number]
+        return ast.Subscript(value, self.visit(key), node.ctx)
+
     def visit_Name(self, node: ast.Name) -> ast.expr:
         return self._names.get(node.id, node) if isinstance(node.ctx, ast.Load) else node
 

@@ -20,12 +20,13 @@ from nodes.parsing.values import text_of
 from sandbox.base import Mode
 
 _GIVES = re.compile(
-    r"^[`*\s]*(?:#\s*)?(?:-{1,2}>|={1,2}>|\u2192|\u279e|\u21d2|={1,3}|:|#|is\b(?!\s+not\b)|returns?\b|gives?\b|yields?\b|outputs?\b|"
+    r"^[`*\s]*(?:#\s*)?(?:-{1,2}>|={1,2}>|\u2192|\u279e|\u21d2|={1,3}|:|#|is\b(?!\s+not\b)|returns?\b|gives?\b|equals?\b|yields?\b|outputs?\b|"
     r"evaluates to\b|should (?:return|give|be|equal|output)\b)"
     r"(?:[`*\s#:=]|->|=>|returns?\b|outputs?\b|expected\b|should return\b|should be\b)*",
     re.IGNORECASE,
 )
 _STRING_OR_BRACKET = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[()\[\]{}]")
+_NEXT_CALL = re.compile(r",\s+[A-Za-z_]\w*\(")
 _MOST_LINES = 40
 _MOST_SAID = 500
 """Lines that are read for what they say of a call."""
@@ -110,7 +111,7 @@ def _of_statement(indent: int, node: ast.stmt, scope: Scope, names: Names) -> It
         case ast.Assert(test=test):
             yield from (claim for one in scope.each(test) for claim in claims(one, names))
         case ast.Expr(value=value):
-            yield from (claim for one in scope.each(value) for claim in unittest_claims(one, names))
+            yield from (claim for one in scope.each(value) for claim in unittest_claims(_printed(one), names))
         case ast.Assign(targets=[target], value=value) | ast.AnnAssign(target=target, value=ast.expr() as value):
             scope.bind(target, value)
         case ast.For():
@@ -121,6 +122,14 @@ def _of_statement(indent: int, node: ast.stmt, scope: Scope, names: Names) -> It
             scope.decorate(decorator)
         case ast.FunctionDef():
             scope.function(indent)
+
+
+def _printed(node: ast.expr) -> ast.expr:
+    """Return what is printed as if it were asserted, where it is a comparison: `print(f(1) == 2)`."""
+    is_print = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    if is_print and isinstance(node, ast.Call) and len(node.args) == 1 and isinstance(node.args[0], ast.Compare):
+        return ast.Call(ast.Name("assertTrue", ast.Load()), node.args, [])
+    return node
 
 
 def _said(reply: str, entry_point: str, names: Names) -> Iterator[tuple[range, Claim]]:
@@ -164,7 +173,14 @@ def _given(rest: str) -> str | None:
     """Return the value that a line names behind a call."""
     match = _GIVES.match(rest)
     text = rest[match.end() :].strip() if match else ""
-    for tried in (text, text.split("`")[0], text.split("  ")[0], text.split(" #")[0], text.split(" (")[0]):
+    for tried in (
+        text,
+        _NEXT_CALL.split(text)[0],
+        text.split("`")[0],
+        text.split("  ")[0],
+        text.split(" #")[0],
+        text.split(" (")[0],
+    ):
         value = _constant(tried.strip().strip("`*").rstrip(".,;"))
         if value is not None:
             return value

@@ -22,7 +22,7 @@ _MOST_CHARS = 200_000
 """Characters of one reply that are parsed in looking for tests."""
 _STARTS = re.compile(
     r"assert\b|self\.(?:assert|fail)|(?:np\.testing\.|tc\.|case\.)?assert\w*\(|for\s+\w|for\s*\(|def\s+\w|@\w|"
-    r"[A-Za-z_]\w*(?:\s*,\s*\w+)*\s*(?::[^=]{1,60})?=(?!=)|(?:all|any)\("
+    r"[A-Za-z_]\w*(?:\s*,\s*\w+)*\s*(?::[^=]{1,60})?=(?!=)|(?:all|any)\(|print\(\w+\(.*(?:==|\sis\s)"
 )
 _WITHIN = re.compile(r"(?<![\w.])(?:assert\s+|assert\(|self\.assert\w+\()")
 _REMARK = re.compile(r"(?<!\s)\s+(?:\(|--?\s|\u2013|\u2014|\u2192|=>|->|//|because\b|since\b|as\b|which\b)")
@@ -60,7 +60,10 @@ def statements(text: str) -> Iterator[Statement]:
 def bare(line: str) -> str:
     """Return a line without the mark of a list and the backticks around it."""
     match = BULLET.match(line)
-    return (match.group(1) if match else line).strip().strip("`").strip()
+    text = (match.group(1) if match else line).strip()
+    return (
+        text.removeprefix("**").removesuffix("**").strip("`").strip() if text[:2] == "**" else text.strip("`").strip()
+    )
 
 
 def code_of(line: str) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from nodes.labelled import Block, pairs_of
+from nodes.labelled import Block, blocks_of, pairs_of
 from nodes.reading.assertions import Wanted
 from nodes.reading.found import Page
 from nodes.reading.structures import sequence_of_calls
@@ -39,6 +39,9 @@ _ARROW = re.compile(
     r"(?:={1,2}>|-{1,2}>|➞|→|⇒|⟶)\s*(?:output:?\s*)?`?(.{1,1000})$",
     re.IGNORECASE,
 )
+_GOES_ON = re.compile(r"`?(?:[ \t]+(?:or|if|unless|when|else)\b|[ \t]+\(?[-\d\"'\[{]|[ \t]*[-+*/%^]\s*[\w(])")
+"""Behind a value: it was not all of it."""
+_NO_PIPES = re.compile(r"^[^|\n]+(?:\|[^|\n]+)+$")
 _ROW = re.compile(r"^\s*\|(.*)\|\s*$")
 _RESULT_COLUMN = re.compile(
     r"^(?:expected(?:[\s_]+(?:result|output|value))?|results?|outputs?|returns?|return\s+value|answer|value)$",
@@ -67,6 +70,9 @@ class NamedInputs:
             if not self._page.may_go_on(given.line):
                 return
             self._pair(given, wanted)
+        for block in blocks_of(text):
+            if block.is_inline and self._page.free(block.line) and assigned_values(plain(block.text)):
+                self._page.refuse(block.line, f"no result belongs to it; {HOW_TO}")
 
     def _pair(self, given: Block, wanted: Block) -> None:
         if (not given.is_inline and is_prose(given.text)) or is_prose(wanted.text) or not wanted.text.strip():
@@ -81,7 +87,7 @@ class NamedInputs:
         if arguments is not None and expected is not None:
             self._page.add(given.line, PublicTest(input=arguments, expected=expected))
             self._page.take([given.line, wanted.line])
-        elif arguments is not None or expected is not None or has_values(given.text):
+        elif arguments is not None or expected is not None or has_values(given.text) or _is_bare_text(given, wanted):
             why = why if arguments is None else f"{wanted.text.strip()[:40]} is no value that Python can read"
             self._page.refuse(given.line, f"{why}; {HOW_TO}")
 
@@ -113,9 +119,13 @@ class NamedInputs:
         if kept and len(kept) == len(parameters) and all(named[name] in sizes for name in named.keys() - kept.keys()):
             # Some sites give the length of a list as an input of its own.
             return ", ".join(kept.values()), ""
-        if len(named) < len(parameters):
+        if parameters and len(named) != len(parameters):
             return None, f"it names {len(named)} inputs, the function takes {len(parameters)}"
-        return ", ".join(named.values()), ""
+        # Names that are known go to their parameters, the others to the places that are left.
+        known = {name.lower() for name in parameters} & lower.keys()
+        rest = iter([value for name, value in named.items() if name.lower() not in known])
+        placed = [lower[name.lower()] if name.lower() in known else next(rest) for name in parameters]
+        return ", ".join(placed or named.values()), ""
 
     def _sentence(self, number: int, line: str) -> None:
         """Read `For x = [1, 2] the output should be 3`, and an example whose input and output share a line."""
@@ -152,16 +162,20 @@ class NamedInputs:
         expected = read_value(match[2].strip().rstrip(".").strip("`"))
         if expected is None or not (named or values):
             return False
-        arguments = self._in_order(named)[0] if named else self._counted(values or [])
+        arguments, why = self._in_order(named) if named else self._counted(values or [])
         if arguments is None:
-            return False
+            self._page.refuse(number, f"{why}; {HOW_TO}")
+            return True
         self._page.add(number, PublicTest(input=arguments, expected=expected))
         self._page.take([number])
         return True
 
-    def _counted(self, values: list[str]) -> str | None:
-        """Return values as arguments, where there are as many as parameters."""
-        return ", ".join(values) if len(values) == (len(self._wanted.parameters) or 1) else None
+    def _counted(self, values: list[str]) -> tuple[str | None, str]:
+        """Return values as arguments, where there are as many as parameters, or why there are none."""
+        takes = len(self._wanted.parameters) or 1
+        whole = _positional(values[0][1:-1]) if len(values) == 1 and values[0].startswith("(") and takes > 1 else None
+        values = whole or values
+        return (", ".join(values), "") if len(values) == takes else (None, f"it has {len(values)} values, not {takes}")
 
     def tables(self) -> None:
         """Read tables whose last column is the result."""
@@ -195,6 +209,18 @@ class NamedInputs:
             self._page.refuse(number, f"a cell is no value that Python can read; {HOW_TO}")
         else:
             self._page.add(number, PublicTest(input=arguments, expected=values[-1]))
+
+
+_TYPES = re.compile(
+    r"(?i)\b(?:an?|the|ints?|integers?|str|strings?|lists?|arrays?|bool(?:ean)?s?|floats?|numbers?|none|tuples?|dict(?:ionary)?|"
+    r"characters?|output|input|values?|result)\b"
+)
+
+
+def _is_bare_text(given: Block, wanted: Block) -> bool:
+    """Whether both sides of a pair are a word or two without quotes, and no types."""
+    texts = [re.sub(r"^\w+\s*=", "", block.text).strip() for block in (given, wanted)]
+    return all(text and len(text.split()) <= 2 and not _TYPES.search(text) for text in texts)
 
 
 def assigned_values(text: str) -> dict[str, str]:
@@ -245,6 +271,8 @@ def first_value(text: str) -> str:
         return bare
     end = value_end(bare)
     piece = bare[:end] if end > 0 else bare
+    if _GOES_ON.match(bare, len(piece)):
+        return bare
     return piece.rstrip(".") if read_value(piece) is None else piece
 
 
@@ -288,8 +316,11 @@ def has_values(text: str) -> bool:
 
 
 def _cells(line: str) -> list[str]:
-    row = _ROW.match(line) if len(line) <= LITERAL_CHARS else None
-    return [cell.strip().strip("`").strip() for cell in row[1].split("|")] if row else []
+    if len(line) > LITERAL_CHARS or "|" not in line:
+        return []
+    row = _ROW.match(line)
+    inner = row[1] if row else line.strip() if _NO_PIPES.match(line.strip()) else ""
+    return [cell.strip().strip("`").strip() for cell in inner.split("|")] if inner else []
 
 
 def _is_rule(line: str) -> bool:

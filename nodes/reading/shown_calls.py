@@ -54,6 +54,9 @@ _STRANGER = re.compile(
 _RAISING = re.compile(r"^\s*with\s+(?:pytest\.raises|self\.assertRaises)\(\s*([A-Za-z_][\w.]*)")
 _IN_SUM = re.compile(r"[\w)\]]\s*[-+*/%]\s*$")
 """Before a call that is a part of a sum."""
+_STRANGE = re.compile("[\u2018\u2019\u201c\u201d\u2026\u2212\u2013\u00d7]|\\.{3}")
+"""Signs of typography, where Python has others."""
+_SAID = re.compile(r"\b(?:for\s+(?:example|instance)|e\.g\.|example:?)[^.]{0,60}$", re.IGNORECASE)
 _EXAMPLES = re.compile(r"^[ ]*(?:#+[ ]*|\*\*)?examples\b", re.IGNORECASE | re.MULTILINE)
 _WORDS_BETWEEN = 30
 
@@ -159,6 +162,9 @@ class ShownCalls:
         close = _bracket_end(line, opening)
         call = expression(python_words(line[start : close + 1]))
         if not isinstance(call, ast.Call) or not is_call_of(call, self._wanted.entry_point):
+            joined = _JOIN.match(line, close + 1)
+            if joined and (joined["arrow"] or joined["words"]) and _STRANGE.search(line, opening, close):
+                self._page.refuse(number, f"its arguments are no values that Python can read; {HOW_TO}")
             return opening + 1
         if _IN_SUM.search(line[max(start - 60, 0) : start]):
             return close + 1
@@ -175,10 +181,13 @@ class ShownCalls:
         arguments = constant_arguments(call, self._wanted, self._before.values)
         is_constant = arguments is not None or _is_constant(call)
         joined = _JOIN.match(line, rest)
-        if joined and joined["arrow"] == "=" and self._is_sum and number < self._examples:
+        is_said = bool(_SAID.search(line, max(rest - 200, 0), rest))
+        if joined and joined["arrow"] == "=" and self._is_sum and number < self._examples and not is_said:
             # `t(1) = 3` beside `t(n) = t(n - 1) + 1` defines a sequence, which the function need not give.
             return joined.end()
-        if joined and joined["arrow"] and not is_constant and self._is_bare(call):
+        if joined and joined["arrow"] and "..." in line[:rest] and any(_is_ellipsis(one) for one in ast.walk(call)):
+            self._page.refuse(number, f"what `...` stands for is not said; {HOW_TO}")
+        elif joined and joined["arrow"] and not is_constant and self._is_bare(call):
             self._page.refuse(number, f"its arguments are no values: texts need quotes; {HOW_TO}")
         if not joined and is_constant and (below := self._below(number, line, rest, call)) is not None:
             return below
@@ -302,6 +311,10 @@ def _skip_string(text: str, start: int) -> int:
     while i < len(text) and text[i] != text[start]:
         i += 2 if text[i] == "\\" else 1
     return i if i < len(text) else -1
+
+
+def _is_ellipsis(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and node.value is ...
 
 
 def _is_constant(call: ast.Call) -> bool:

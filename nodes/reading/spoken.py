@@ -24,6 +24,13 @@ _SAID = re.compile(
     r"should\s+(?:be|return|give|equal))\s+(?P<value>.{1,300}?)[,;.]?(?:\s+(?:and|while|but))?(?:\s+the)?\s*$",
     re.IGNORECASE,
 )
+_VALUE = r"(?:-?\d[\d.]*|\"[^\"\n]{0,60}\"|'[^'\n]{0,60}'|\[[^\]\n]{0,80}\]|`[^`\n]{1,60}`)"
+_ANNOUNCED = re.compile(
+    rf"(?:\b(?:example|e\.g\.|for\s+instance)[:,]?\s+{_VALUE}\s*(?:->|=>|→|➞|⇒|\b(?:gives?|returns?|becomes|yields?|maps\s+to)\b)"
+    rf"|\b(?:called|applied|invoked)\s+(?:with|on|to)\s+{_VALUE},?\s+(?:it\s+)?(?:should\s+)?(?:gives?|returns?|yields?)\b)"
+    rf"\s*{_VALUE}",
+    re.IGNORECASE,
+)
 _AND = re.compile(r"\s+and\s+", re.IGNORECASE)
 
 
@@ -45,6 +52,13 @@ class SpokenExamples:
                 # What is said of a call ends where the next one begins.
                 for said in call.split(line)[1:]:
                     self._said(number, said)
+        self._leftovers()
+
+    def _leftovers(self) -> None:
+        """Where nothing was read, refuse what is announced as an example and holds two values."""
+        for number, line in enumerate(self._page.lines if not self._page.tests else ()):
+            if self._page.free(number) and _ANNOUNCED.search(line[:2000]):
+                self._page.refuse(number, f"it is no form that is known; {HOW_TO}")
 
     def _said(self, number: int, said: str) -> None:
         """Read what follows a call's name in words; where it has values that cannot be read it is refused."""

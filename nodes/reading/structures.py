@@ -52,6 +52,7 @@ _READERS = {
         "    while items and items[-1] is None:\n        items.pop()\n    return items"
     ),
 }
+_NODE = re.compile(r"\bNode\b")
 _BUILD = {LIST: "linked", TREE: "rooted"}
 _READ = {LIST: "items_of", TREE: "levels_of"}
 
@@ -74,6 +75,21 @@ def shaped(test: PublicTest, entry_point: str, annotations: Sequence[str]) -> Pu
         return test
     call = f"{entry_point}({', '.join(_built(note, i) for i, note in enumerate(given))})"
     return replace(test, script=NEXT.join([*_prelude(kinds), _taken_apart(result, call)]))
+
+
+def misfit(test: PublicTest, annotations: Sequence[str]) -> str:
+    """Return why an example cannot be handed to a function as it is annotated, or an empty text."""
+    node = expression(f"({test.input},)") if test.is_plain and any(annotations) else None
+    given = node.elts if isinstance(node, ast.Tuple) else []
+    for value, note in zip(given, annotations[:-1], strict=False):
+        if _NODE.search(note):
+            return "what a `Node` is made of is not known here"
+        kind = next((kind for kind in (LIST, TREE) if kind in note), "")
+        if kind and not (isinstance(value, ast.List) or (isinstance(value, ast.Constant) and value.value is None)):
+            return f"a {kind} cannot be made of `{ast.unparse(value)[:40]}`"
+        if note == "str" and isinstance(value, ast.Constant) and isinstance(value.value, int | float):
+            return "the function takes a str: texts need quotes"
+    return ""
 
 
 def _prelude(kinds: Sequence[str]) -> list[str]:

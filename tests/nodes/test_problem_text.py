@@ -160,7 +160,7 @@ def test_windows_newlines_change_nothing():
 @pytest.mark.parametrize(
     ("example", "read"),
     [
-        ("Input: x = true, y = null\nOutput: false", ("True, None", "False")),
+        ("Input: x = [true, null]\nOutput: false", ("[True, None]", "False")),
         ('Input: s = "true"\nOutput: "null"', ("'true'", "'null'")),
         ("Input: x = -5\nOutput: [-5, 1.5]", ("-5", "[-5, 1.5]")),
         (">>> f('a')\n'true'", ("'a'", "'true'")),

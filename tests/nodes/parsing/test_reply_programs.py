@@ -130,7 +130,7 @@ def test_characters_that_python_does_not_take_are_mended(written):
         (f"{fenced('print(input())')}\nThe part\n{fenced('input()')}\nreads.", "print(input())"),
         ("import sys\nprint(sum(map(int, sys.stdin)))", "import sys\nprint(sum(map(int, sys.stdin)))"),
         (f"{fenced('def go():' + chr(10) + '    print(input())')}\nRun it:\n{fenced('go()')}",
-         "def go():\n    print(input())"),
+         "def go():\n    print(input())\n\ngo()"),
         ("print(int(input()) * 2)", "print(int(input()) * 2)"),
     ],
 )  # fmt: skip
@@ -189,3 +189,18 @@ def test_a_closed_block_that_is_no_python_is_kept_for_repair():
 def test_no_warning_of_a_stranger_s_program_reaches_the_terminal(recwarn):
     assert extract_code(fenced("def double(n):\n    return n + n if n is 1 else '\\d'"), "double") is not None
     assert not recwarn.list
+
+
+@pytest.mark.parametrize(
+    "demo",
+    ["from solution import total\n\nassert total([1]) == 1\nprint('ok')", "total = total([1, 2])\nprint(total)"],
+)
+def test_a_block_that_has_the_function_from_elsewhere_is_not_the_program(demo):
+    program = "def total(xs):\n    return sum(xs)"
+    assert extract_code(f"{fenced(program)}\nTest it:\n{fenced(demo)}", "total") == program
+    assert extract_code(fenced("from math import gcd"), "gcd") == "from math import gcd"
+
+
+@pytest.mark.parametrize("head", ["python", "!pip install numpy", "%timeit f(1)"])
+def test_words_above_a_program_are_no_part_of_it(head):
+    assert extract_code(f"```\n{head}\ndef f(x):\n    return x\n```", "f") == "def f(x):\n    return x"

@@ -177,3 +177,18 @@ def test_data_in_a_fence_is_no_label():
 
 def test_a_description_of_an_input_is_no_input():
     assert parse_tests("Input:\n- `n = 4`\n- `a = [1, 2]`\n\nOutput:\n16\n", "stdio", "") == ()
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "rows = [{'input': [1, 2], 'expected': 3}]\nfor row in rows:\n    assert f(*row['input']) == row['expected']",
+        "print(f(1, 2) == 3)",
+        "f(1, 2) = 3, f(2, 2) = 4",
+        "f(1, 2) equals 3",
+        "**assert f(1, 2) == 3**",
+        "assert_eq(f(1, 2), 3)",
+    ],
+)
+def test_forms_that_small_models_write(reply):
+    assert read(reply)[0] == ("1, 2", "3")
