@@ -10,7 +10,7 @@ import ast
 import re
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -82,6 +82,10 @@ _SIDE_BY_SIDE = re.compile(
 )
 """Two labels in one line, as Kattis prints a sample: its data stand below in two columns."""
 _COLUMNS = re.compile(r"[ ]{2,}")
+_HAS_WORD = re.compile("[A-Za-z]{2}")
+_BOTH = re.compile(r"^(.{1,300}?)\s*(?:[,;|]|=>|->)\s*(?:expected\s+)?output\s*[:=]\s*(\S.{0,300})$", re.IGNORECASE)
+"""Behind the label of an input: its data, and the output in the same line."""
+_NAMED_FENCE = re.compile(r"^(`{3,}|~{3,})[ ]*(input|output)[ ]*$", re.IGNORECASE | re.MULTILINE)
 _SIGNS = re.compile(r"\s*(?!#|\||[-*•]\s|\d+[.)]\s|`{3})[^\sA-Za-z][^A-Za-z]*(?<![.:])$")
 _FAR = 2
 """So many empty lines below a label are an empty block where a sentence follows."""
@@ -188,6 +192,7 @@ def _blocks(lines: list[str], first_example: int) -> list[Block]:
 
 def _parted(text: str) -> str:
     """Put a label that is glued to the sentence before it into a line of its own."""
+    text = _NAMED_FENCE.sub(lambda match: f"{match[2].capitalize()}:\n{match[1]}", text) if "put" in text else text
     return _GLUED.sub("\n", text) if "Sample" in text else text
 
 
@@ -254,6 +259,10 @@ def _read(lines: list[str], start: int, match: re.Match[str], *, bare: bool) -> 
         bare or match["sample"] or match["number"].strip() or _IS_SAMPLE.search(match["input"] or match["output"])
     )
     rest = lines[start - 1][match.start("rest") :] if match["rest"] else ""
+    if kind == "input" and "utput" in rest and (both := _BOTH.match(rest)):
+        given, wanted = (Block(kind=kind, text=f"{text.strip()}\n", line=start - 1, is_inline=True, is_sample=True)
+                         for text in both.groups())  # fmt: skip
+        return [given, replace(wanted, kind="output")], start
     text, end = _block(lines, start, rest, kind, bare=bare)
     if text is None and not (is_sample and kind == "output" and end >= len(lines)):
         return [], end
@@ -302,14 +311,28 @@ def _block(lines: list[str], start: int, rest: str, kind: Kind, *, bare: bool) -
     is_far = kind == "output" and i - start >= _FAR and _is_remark(lines[i])
     if is_far or _label(lines[i], bare=bare) or _AFTER.match(lines[i]):
         return "", i
-    end = i
-    while end < len(lines) and not _ends_block(lines[end], bare=bare):
-        end += 1
+    end = _end(lines, i, kind, bare=bare)
     if end == i:
         return None, start
     doubled, last = _doubled(lines, i, end, bare=bare)
     body = textwrap.dedent("\n".join(doubled or lines[i:end]))
     return body.rstrip() + "\n", max(end, last)
+
+
+def _end(lines: list[str], start: int, kind: Kind, *, bare: bool) -> int:
+    """Return the first line behind the data that begin at a line."""
+    end = start
+    while end < len(lines) and not _ends_block(lines[end], bare=bare):
+        if end > start and kind == "output" and _explains(lines[start:end], lines[end]):
+            break
+        end += 1
+    return end
+
+
+def _explains(data: list[str], line: str) -> bool:
+    """Whether a line below data without a word is a sentence about them."""
+    words = re.findall(r"[A-Za-z]{2,}", line)
+    return len(words) > 2 and line.rstrip().endswith((".", "!")) and not any(map(_HAS_WORD.search, data))
 
 
 def _is_remark(line: str) -> bool:
@@ -335,7 +358,10 @@ def _fenced(lines: list[str], i: int) -> tuple[str, int]:
     closing = "</pre>" if lines[i].strip().startswith("<pre>") else lines[i].strip()[:3]
     end = next((j for j in range(i + 1, len(lines)) if lines[j].strip().startswith(closing)), len(lines))
     first = [lines[i].strip().removeprefix("<pre>")] if closing == "</pre>" and lines[i].strip() != "<pre>" else []
-    return "\n".join([*first, *lines[i + 1 : end]]).rstrip() + "\n", end + 1
+    # A fence in a list is indented, and so are its lines.
+    margin = re.compile(rf"[ ]{{1,{indent}}}") if (indent := len(lines[i]) - len(lines[i].lstrip())) else None
+    body = [margin.sub("", line, count=1) if margin and line[:1] == " " else line for line in lines[i + 1 : end]]
+    return "\n".join([*first, *body]).rstrip() + "\n", end + 1
 
 
 def _doubled(lines: list[str], start: int, end: int, *, bare: bool) -> tuple[list[str], int]:

@@ -13,13 +13,14 @@ import html
 import re
 
 from nodes.labelled import MOST_BLOCKS, Block, blocks_of, pairs_in, pairs_of, unquoted
+from nodes.prose import is_prose
 from nodes.reading.asked import Asked, asked_for, asks_for_function, is_told, what_is_asked
 from nodes.reading.assertions import Wanted
 from nodes.reading.code_lines import code_lines
 from nodes.reading.doctests import Doctests
 from nodes.reading.found import Page
-from nodes.reading.named_inputs import NamedInputs, is_prose
-from nodes.reading.several import in_any_order, is_flat, several_of
+from nodes.reading.named_inputs import NamedInputs
+from nodes.reading.several import in_any_order, is_flat, several_of, tolerance_of, within
 from nodes.reading.shown_calls import ShownCalls
 from nodes.reading.spoken import SpokenExamples
 from nodes.reading.structures import misfit, shaped
@@ -27,6 +28,8 @@ from nodes.state import Problem, PublicTest, Unread
 
 MAX_CHARS = 200_000
 _HOW_TO = "write `Input:` and `Output:`, each with its text in a fenced block below"
+_LEFT_OUT = re.compile(r"(?:^|[\s,])-?\d+,?[ ]\.\.\.,?[ ]-?\d", re.MULTILINE)
+"""Numbers that were not all written down."""
 _MINUS = re.compile("\u2212(?=[\\d.])")
 _INVISIBLE = re.compile("[\u200b\u200c\u200d\u2060\ufeff]")
 _SPOKEN = re.compile(
@@ -72,9 +75,14 @@ def read_problem(text: str) -> Problem:
         asked = Asked()
     if not asked.entry_point:
         tests, unread = _stdio(readable)
-        return Problem(statement=statement, mode="stdio", tests=tests, unread=unread, several=several_of(readable))
+        several = several_of(readable)
+        if not several and tolerance_of(readable) and any("." in test.expected for test in tests):
+            several = "any_answer"
+        return Problem(statement=statement, mode="stdio", tests=tests, unread=unread, several=several)
     tests, unread = function_examples(readable, asked)
     several = several_of(readable)
+    if tolerance := tolerance_of(readable):
+        tests = within(tests, tolerance)
     if several == "any_order":
         tests = in_any_order(tests)
         several = "" if is_flat(tests) else "any_answer"
@@ -110,6 +118,13 @@ def examples_of(statement: str, entry_point: str) -> tuple[tuple[PublicTest, ...
     """Return the examples of a function whose name is known, and what looks like one and could not be read."""
     readable = cleaned(statement)
     return function_examples(readable, asked_for(entry_point, readable))
+
+
+def parameters_of(problem: Problem) -> tuple[str, ...]:
+    """Return the names of a function's parameters, as far as the statement shows them."""
+    if problem.mode != "function":
+        return ()
+    return asked_for(problem.entry_point, problem.starter_code or cleaned(problem.statement)).parameters
 
 
 def function_examples(statement: str, asked: Asked) -> tuple[tuple[PublicTest, ...], tuple[Unread, ...]]:
@@ -170,6 +185,8 @@ def _why_unclear(given: Block, wanted: Block) -> str:
     for block in (given, wanted):
         if block.is_inline and _REMARK.search(block.text):
             return "a remark stands behind the data"
+        if _LEFT_OUT.search(block.text):
+            return "what `...` stands for is not said"
     return "an empty line ends the output, and more follows" if wanted.is_cut else ""
 
 

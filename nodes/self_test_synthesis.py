@@ -17,6 +17,7 @@ from nodes.context import Context
 from nodes.forms import program, tests
 from nodes.judging import input_key
 from nodes.parsing import parse_tests
+from nodes.problem_text import parameters_of
 from nodes.programs import program_of
 from nodes.prompting import render
 from nodes.state import Candidate, Problem, SelfTest, SolveState, Update, content_id
@@ -87,7 +88,7 @@ def _oracle_request(state: SolveState, context: Context, i: int) -> Request:
 
 
 def _tests(problem: Problem, reply: Completion | None) -> list[SelfTest]:
-    pairs = parse_tests(reply.text, problem.mode, problem.entry_point) if reply else ()
+    pairs = parse_tests(reply.text, problem.mode, problem.entry_point, parameters_of(problem)) if reply else ()
     known = {input_key(problem.mode, test.input) for test in problem.tests}
     return [
         SelfTest(input=given, votes=((expected, 1.0),), provenance=("predicted",))

@@ -10,7 +10,7 @@ from cli.progress import WORK, did
 from cli.report import STOPS, answer_record
 from cli.serving.answer_forms import forms_asked
 from cli.serving.asking import refuse_unsupported
-from cli.serving.conversation import task_in
+from cli.serving.conversation import is_clients_own, task_in
 from cli.serving.errors import ApiError, bad_request, unsupported
 from cli.serving.openai_types import ChatMessage, ChatRequest
 from cli.serving.pieces import Piece, used_by
@@ -34,6 +34,8 @@ def problem_of(body: ChatRequest, service: Service) -> Problem | None:
         ApiError: a message holds no text, or the statement does not fit the model's context.
         ProblemError: there is no statement.
     """
+    if any(is_clients_own(_text(message)) for message in body.messages if message.role in ("system", "developer")):
+        return None
     task = task_in([_text(message) for message in body.messages if message.role == "user"])
     if task is None:
         return None

@@ -13,6 +13,7 @@ from langchain_core.messages import convert_to_messages
 from cli.serving.answer_forms import answer_forms
 from cli.serving.errors import ApiError, bad_request, unsupported
 from cli.serving.openai_types import ChatRequest, CompletionRequest, Effort, Sampled
+from cli.serving.unheeded import CHAT, COMPLETION, refuse_unheeded
 from inference.base import Message, Model, Request, Thinking
 from inference.chat_messages import call_schema, to_messages
 from inference.chat_stream import Asked
@@ -41,7 +42,7 @@ def chat_requests(body: ChatRequest, model: Model, settings: Settings) -> list[A
         raise unsupported("tool_choice", "a call that is demanded has a form of its own: ask for one of the two")
     request = Request(
         messages=messages,
-        max_tokens=_most(body.max_completion_tokens or body.max_tokens, settings, model, messages),
+        max_tokens=_most(_first(body.max_completion_tokens, body.max_tokens), settings, model, messages),
         thinking=Thinking(at_most=_thinking(body, model, settings)),
         json_schema=_call_form(tools, choice) if demanded else schema,
         grammar=grammar,
@@ -51,10 +52,20 @@ def chat_requests(body: ChatRequest, model: Model, settings: Settings) -> list[A
 
 
 def _most(asked: int | None, settings: Settings, model: Model, messages: Sequence[Message]) -> int:
-    """Return the most tokens of an answer; -1 asks for all that the context holds."""
+    """Return the most tokens of an answer; -1 asks for all that the context holds.
+
+    Raises:
+        ApiError: none is asked for.
+    """
+    if asked == 0:
+        raise bad_request("at least one token must be asked for; -1 asks for all that fit", param="max_tokens")
     if asked != -1:
         return asked or settings.answer_tokens
     return max(1, model.context_tokens - model.count_tokens(messages))
+
+
+def _first(one: int | None, other: int | None) -> int | None:
+    return other if one is None else one
 
 
 def completion_requests(body: CompletionRequest, model: Model, settings: Settings) -> list[Asked]:
@@ -64,6 +75,7 @@ def completion_requests(body: CompletionRequest, model: Model, settings: Setting
         ApiError: a field cannot be heeded.
     """
     _refuse_biased(body)
+    refuse_unheeded(body, COMPLETION)
     if body.logprobs is not None:
         raise unsupported("logprobs", "leave it out")
     if body.best_of not in (None, body.n or 1):
@@ -77,7 +89,7 @@ def completion_requests(body: CompletionRequest, model: Model, settings: Setting
             messages=(),
             prompt=prompt,
             suffix=body.suffix or "",
-            max_tokens=_most(body.max_tokens or 16, settings, model, [Message(role="user", content=prompt)]),
+            max_tokens=_most(_first(body.max_tokens, 16), settings, model, [Message(role="user", content=prompt)]),
             json_schema=schema,
             grammar=grammar,
             **_sampling(body, settings),
@@ -93,12 +105,15 @@ def refuse_unsupported(body: ChatRequest) -> None:
         ApiError: names the field.
     """
     _refuse_biased(body)
+    refuse_unheeded(body, CHAT)
     if body.logprobs:
         raise unsupported("logprobs", "leave it out")
     if body.functions:
         raise unsupported("functions", "use `tools`")
     if body.audio or set(body.modalities or ()) - {"text"}:
         raise unsupported("modalities", "the model reads and writes text only")
+    if not body.tools and body.tool_choice not in (None, "none", "auto"):
+        raise bad_request("tool_choice demands a call, and no tool that can be called is offered", param="tool_choice")
 
 
 def _refuse_biased(body: Sampled) -> None:
@@ -140,6 +155,7 @@ def _sampling(body: Sampled, settings: Settings) -> dict[str, Any]:
     penalties = {name: getattr(body, name) or 0.0 for name in ("presence_penalty", "frequency_penalty")}
     stops = (body.stop,) if isinstance(body.stop, str) else tuple(body.stop or ())
     chosen = {name: getattr(settings, name) if value is None else value for name, value in given.items()}
+    chosen["top_k"] = max(0, chosen["top_k"])
     return {**chosen, **penalties, "stop": tuple(filter(None, stops))}
 
 

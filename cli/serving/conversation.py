@@ -21,6 +21,28 @@ _CLIENTS_OWN = re.compile(
     r"summary|conversation|chat)\b",
     re.IGNORECASE,
 )
+_ORDER_OF_A_CLIENT = re.compile(
+    r"\byou are an autocompletion system\b|\bthrough a fitting emoji\b|\b\d+(?:-\d+)?[ -]words?[ -]titles?\b"
+    r"|\breply with a title\b|\bgive the title only\b|\btitle for (?:the|this) (?:chat|conversation)\b",
+    re.IGNORECASE,
+)
+"""Orders that no person gives."""
+_PROSE = re.compile(
+    r"^\W*(?:please\s+|can you\s+|could you\s+)?(?:(?:write|compose|draft|create|generate)\b[^.\n]{0,40}"
+    r"\b(?:poem|e-?mail|letter|story|essay|article|song|haiku|tweet|speech|blog|joke|recipe|summary)\b"
+    r"|(?:summari[sz]e|translate|proofread|rephrase|paraphrase)\b)",
+    re.IGNORECASE,
+)
+_PROGRAM = re.compile(
+    r"\b(?:functions?|programs?|scripts?|class|code|python|algorithm|method)\b|函数|程序|関数|함수", re.IGNORECASE
+)
+_KNOWN = re.compile(
+    r"\bin python\b|\bfizz ?buzz\b|\b(?:quick|merge|bubble|heap|insertion) ?sort\b|\bbinary search\b|\bfibonacci\b"
+    r"|\bdijkstra\b|\bn[- ]queens\b|\bsudoku\b|函数|程序|代码|関数|함수|функци|программ",
+    re.IGNORECASE,
+)
+"""What is a task though it names no kind of program, or names it in another language."""
+_FENCED = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _ABOUT_A_CHAT = re.compile(
     r"\b(?:chat|conversation|dialogue?|message)(?:[ _-]history|s)?\b|<chat_history>|<conversation>|^\s*### Task:",
     re.IGNORECASE | re.MULTILINE,
@@ -75,6 +97,8 @@ def task_in(said: Sequence[str]) -> str | None:
 def is_clients_own(text: str) -> bool:
     """Whether a message is an order of the client's own about the chat: a title, tags, a summary."""
     head = text[:600]
+    if _ORDER_OF_A_CLIENT.search(head):
+        return True
     return bool(_CLIENTS_OWN.search(head) and _ABOUT_A_CHAT.search(text[:2000] + text[-2000:]))
 
 
@@ -112,11 +136,19 @@ def _is_task(text: str) -> bool:
     problem = _read(text)
     if problem is None:
         return False
-    if problem.entry_point or problem.tests or problem.starter_code or len(text.split()) >= _LONG:
+    if problem.tests:
         return True
-    if _QUESTION.match(text) and not _NEW_TASK.search(text):
+    if (_is_question(text) and not _NEW_TASK.search(text)) or (_PROSE.match(text) and not _PROGRAM.search(text[:200])):
         return False
-    return bool(_TASK_WORDS.search(text))
+    if problem.entry_point or problem.starter_code or len(text.split()) >= _LONG:
+        return True
+    return bool(_TASK_WORDS.search(text) or _KNOWN.search(text))
+
+
+def _is_question(text: str) -> bool:
+    """Whether a message asks about something: by its first word, or code is shown and the words beside it ask."""
+    words = _FENCED.sub(" ", text).strip()
+    return bool(_QUESTION.match(text)) or ("```" in text and words.endswith("?"))
 
 
 def _read(text: str) -> Problem | None:

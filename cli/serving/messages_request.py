@@ -9,10 +9,11 @@ import json
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from cli.serving.errors import bad_request
+from cli.serving.errors import bad_request, unsupported
 from cli.serving.openai_types import ChatRequest, ModelName, validated
+from cli.serving.unheeded import MESSAGE, refuse_unheeded
 
 _SILENT = ("thinking", "redacted_thinking")
 _CHOICES = {"auto": "auto", "any": "required", "none": "none"}
@@ -34,6 +35,8 @@ class ThinkingOption(BaseModel):
 class Conversation(BaseModel):
     """What counting tokens and answering have in common."""
 
+    model_config = ConfigDict(extra="allow")
+
     model: ModelName
     messages: list[Turn] = Field(min_length=1, max_length=5000)
     system: str | list[dict[str, Any]] | None = None
@@ -49,7 +52,7 @@ class MessagesRequest(Conversation):
     stream: bool | None = None
     temperature: float | None = Field(None, ge=0, le=1)
     top_p: float | None = Field(None, gt=0, le=1)
-    top_k: int | None = Field(None, ge=0, le=1_000_000)
+    top_k: int | None = Field(None, ge=-1, le=1_000_000)
     stop_sequences: Annotated[list[str], Field(max_length=64)] | None = None
 
     @property
@@ -62,8 +65,11 @@ def chat_of_messages(body: Conversation) -> ChatRequest:
     """Return the chat that a request asks for.
 
     Raises:
-        ApiError: a block of the conversation cannot be told to the model.
+        ApiError: a field cannot be heeded, or a block of the conversation cannot be told to the model.
     """
+    refuse_unheeded(body, MESSAGE)
+    if isinstance(config := (body.model_extra or {}).get("output_config"), dict) and config.get("format"):
+        raise unsupported("output_config.format", MESSAGE["output_format"])
     sampling: dict[str, Any] = {}
     if isinstance(body, MessagesRequest):
         names = ("max_tokens", "temperature", "top_p", "top_k")
@@ -98,7 +104,8 @@ def _tools(body: Conversation) -> dict[str, Any]:
     choice: Any = _CHOICES.get(asked, asked)
     if asked == "tool":
         choice = {"type": "function", "function": {"name": (body.tool_choice or {}).get("name")}}
-    return {"tools": told or None, "tool_choice": choice if told else None}
+    # What demands a call is handed on without tools too: it is refused there.
+    return {"tools": told or None, "tool_choice": choice if told or choice not in ("auto", "none") else None}
 
 
 def _messages(body: Conversation) -> Iterator[dict[str, Any]]:

@@ -1,7 +1,8 @@
 """The requests of OpenAI's interface, as far as they are read here.
 
 Fields that clients send and that change no answer (`user`, `store`, `parallel_tool_calls`, what a vendor added) are
-accepted and not read. Fields that would change the answer and cannot be heeded are refused by `cli/serving/asking.py`.
+accepted and not read. Fields that would change the answer and cannot be heeded are refused by `cli/serving/asking.py`
+and `cli/serving/unheeded.py`.
 """
 
 from __future__ import annotations
@@ -151,13 +152,15 @@ class StreamOptions(BaseModel):
 class Sampled(BaseModel):
     """What requests for text have in common."""
 
+    model_config = ConfigDict(extra="allow")
+
     model: ModelName
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     max_tokens: _TOKENS | None = None
     temperature: float | None = Field(None, ge=0, le=2)
     top_p: float | None = Field(None, gt=0, le=1)
-    top_k: int | None = Field(None, ge=0, le=1_000_000)
+    top_k: int | None = Field(None, ge=-1, le=1_000_000, description="0 and -1 take all tokens.")
     min_p: float | None = Field(None, ge=0, lt=1)
     n: int | None = Field(None, ge=1, le=_MOST_N)
     seed: int | None = Field(None, ge=-(2**63), lt=2**63)

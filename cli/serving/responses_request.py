@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cli.serving.errors import bad_request, unsupported
 from cli.serving.openai_types import ChatRequest, Effort, ModelName, validated
+from cli.serving.unheeded import RESPONSE, refuse_unheeded
 
 _TOKENS = Annotated[int, Field(ge=1, le=1_000_000)]
 _ROLES = {"developer": "system", "system": "system", "user": "user", "assistant": "assistant"}
@@ -44,6 +45,8 @@ class TextOptions(BaseModel):
 class ResponsesRequest(BaseModel):
     """The fields that are read; others that change no answer are accepted."""
 
+    model_config = ConfigDict(extra="allow")
+
     model: ModelName
     input: str | Annotated[list[dict[str, Any]], Field(min_length=1, max_length=5000)]
     instructions: str | None = None
@@ -67,6 +70,7 @@ def chat_of_response(body: ResponsesRequest) -> ChatRequest:
     Raises:
         ApiError: a field cannot be heeded, or an item of the input cannot be told to the model.
     """
+    refuse_unheeded(body, RESPONSE)
     for field in ("previous_response_id", "conversation"):
         if getattr(body, field):
             raise unsupported(field, "nothing is kept between two requests: send the whole conversation in `input`")
@@ -104,7 +108,8 @@ def _tools(body: ResponsesRequest) -> dict[str, Any]:
         if choice.get("type") != "function":
             raise unsupported("tool_choice", "only functions can be demanded")
         choice = {"type": "function", "function": {"name": choice.get("name")}}
-    return {"tools": told or None, "tool_choice": choice if told else None}
+    # What demands a call is handed on without tools too: it is refused there.
+    return {"tools": told or None, "tool_choice": choice if told or choice == "required" else None}
 
 
 def _messages(body: ResponsesRequest) -> Iterator[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -39,22 +39,27 @@ class Claim:
 class Names:
     """The names under which a reply calls the function; HumanEval's tests call it `candidate`."""
 
-    def __init__(self, entry_point: str) -> None:
-        """Know the function by its own name and by that."""
+    def __init__(self, entry_point: str, parameters: Sequence[str] = ()) -> None:
+        """Know the function by its own name and by that, and the names of its parameters where somebody does."""
         self._names = (entry_point, "candidate")
+        self._parameters = tuple(parameters)
 
     def arguments(self, node: ast.expr) -> str | None:
         """Return the arguments of a call of the function as literals, or None when it is none.
 
-        A keyword's value stands where it is written: whose it is, only the signature says.
+        A keyword's value goes to its parameter; where nobody knows the parameters it stands where it is written.
         """
         if not isinstance(node, ast.Call):
             return None
         name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
         placed = [one for arg in node.args for one in _spread(arg)]
-        given = [*placed, *(word.value for word in node.keywords if word.arg)]
         if name not in self._names or any(word.arg is None for word in node.keywords):
             return None
+        named = {word.arg: word.value for word in node.keywords if word.arg}
+        rest = self._parameters[len(placed) : len(placed) + len(named)] if self._parameters else tuple(named)
+        if set(rest) != named.keys():
+            return None
+        given = [*placed, *(named[name] for name in rest)]
         values = [text_of(one) for one in given]
         return ", ".join(v for v in values if v is not None) if None not in values else None
 

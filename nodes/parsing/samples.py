@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 from nodes.labelled import labelled_blocks, labelled_pairs
+from nodes.prose import is_prose
 
 _HEAD = re.compile(
     r"(?:[-*+\u2022]\s+|\d{1,3}[.)]\s+|#{1,6}\s*|>\s*)*[*_`]*(?:(?:given|test|sample|example)(?:\s+case)?\s*#?\d*\s*[.\-\u2013)]?\s*[*_]*\s*)?"
@@ -38,7 +39,7 @@ def sample_pairs(reply: str) -> tuple[tuple[str, str], ...]:
 
 def data_pairs(reply: str) -> tuple[tuple[str, str], ...]:
     """Return the pairs that a program can read and write; a list of names with values is about an input, and none."""
-    return tuple(pair for pair in sample_pairs(reply) if not any(map(_is_description, pair)))
+    return tuple(pair for pair in sample_pairs(reply) if not any(_is_description(one) or is_prose(one) for one in pair))
 
 
 def lone_labels(text: str) -> list[int]:

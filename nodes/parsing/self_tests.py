@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from nodes.labelled import unquoted
 from nodes.parsing.claims import Claim, Names, claims, unittest_claims
@@ -33,11 +33,20 @@ _MOST_SAID = 500
 _PROMPT = ">>>"
 
 
-def parse_tests(reply: str, mode: Mode, entry_point: str) -> tuple[tuple[str, str], ...]:
-    """Return the (input, expected output) pairs of a reply, without repeats."""
+def parse_tests(
+    reply: str, mode: Mode, entry_point: str, parameters: Sequence[str] = ()
+) -> tuple[tuple[str, str], ...]:
+    """Return the (input, expected output) pairs of a reply, without repeats.
+
+    Args:
+        reply: what the model wrote.
+        mode: of the problem.
+        entry_point: the function that is tested.
+        parameters: of the function, in order, so that keywords find their place; empty where nobody knows.
+    """
     if mode == "stdio":
         return tuple((unquoted(given), unquoted(wanted)) for given, wanted in data_pairs(reply))
-    return tuple(dict.fromkeys(claim.pair for claim in read_claims(reply, entry_point)))
+    return tuple(dict.fromkeys(claim.pair for claim in read_claims(reply, entry_point, parameters)))
 
 
 def parse_asserts(text: str, entry_point: str) -> tuple[tuple[str, str], ...]:
@@ -56,9 +65,9 @@ def parse_inputs(reply: str, mode: Mode, entry_point: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(calls or [claim.arguments for claim in read_claims(reply, entry_point)]))
 
 
-def read_claims(reply: str, entry_point: str) -> list[Claim]:
+def read_claims(reply: str, entry_point: str, parameters: Sequence[str] = ()) -> list[Claim]:
     """Return the tests of a reply, in order."""
-    names = Names(entry_point)
+    names = Names(entry_point, parameters)
     asserted = [claim for _, found in _asserted(reply, names) for claim in found]
     said = [claim for _, claim in _said(reply, entry_point, names)] if not asserted else []
     return asserted or said or list(_listed(reply, names))

@@ -9,9 +9,10 @@ import ast
 import re
 from collections.abc import Iterator
 
+from nodes.parsing.source import LITERAL_CHARS
 from nodes.reading.assertions import Lines, NoCheckError, Wanted, calls_of, checks, parsed, returned
 from nodes.reading.found import MOST_LINES, Page
-from nodes.reading.values import LITERAL_CHARS, UNREADABLE, expression, fold, python_words, read_value, value_end
+from nodes.reading.values import UNREADABLE, expression, fold, python_words, read_value, value_end
 from nodes.state import PublicTest
 
 _ASSERT = re.compile(r"^\s*(?:(?:[-*•]|\d+[.)])\s+)?`?(assert)\b(?=[\s(])")
@@ -132,7 +133,9 @@ class Asserts:
             self._page.add(number, *checks(node, self._wanted, self.before))
         except NoCheckError as error:
             self._page.refuse(number, f"{error}; {HOW_TO}")
-        if _names(node) & self.before.names:
+        if changed := self.before.mutable(_names(node)):
+            self.before.run(ast.unparse(node), changed)
+        elif _names(node) & self.before.names:
             # It may change the object, so that later examples need it.
             self.before.statements.append(ast.unparse(node))
 

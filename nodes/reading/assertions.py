@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from nodes.parsing.source import LITERAL_CHARS, NOT_PYTHON, module_of
 from nodes.reading.values import NO_NAMES, fold, spell, spelled
 from nodes.reading.writing import ARGUMENTS
 from nodes.state import NEXT, PublicTest
@@ -64,6 +65,18 @@ class Lines:
     statements: list[str] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
     """What the statements define."""
+
+    def mutable(self, names: set[str]) -> set[str]:
+        """Return those of the names that stand for a value which a call may change."""
+        return {name for name in names & self.values.keys() if isinstance(self.values[name], list | dict | set)}
+
+    def run(self, source: str, names: set[str]) -> None:
+        """Keep a statement that only a box can run; what it names may be something else from here on."""
+        for name in sorted(names & self.values.keys()):
+            self.statements.append(f"{name} = {self.values.pop(name)!r}")
+            self.names.add(name)
+        self.statements.append(source)
+        self.names |= names
 
 
 def checks(node: ast.expr, wanted: Wanted, lines: Lines | None = None) -> tuple[PublicTest, ...]:
@@ -353,9 +366,9 @@ def outer_calls(node: ast.AST) -> Iterator[str]:
 
 def parsed(text: str) -> Sequence[ast.stmt]:
     """Return the statements of a short text; none where Python cannot parse it."""
-    if len(text) > 4 * 4000:
+    if len(text) > 4 * LITERAL_CHARS:
         return ()
     try:
-        return ast.parse(text).body
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return module_of(text).body
+    except NOT_PYTHON:
         return ()

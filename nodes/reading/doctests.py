@@ -24,7 +24,7 @@ from nodes.reading.assertions import (
     returned,
 )
 from nodes.reading.found import MOST_LINES, Page
-from nodes.reading.values import UNREADABLE, fold, read_value
+from nodes.reading.values import UNREADABLE, expression, fold, read_value
 from nodes.state import PublicTest
 from sandbox.sessions import SHOWN, written
 
@@ -32,6 +32,8 @@ _PROMPT = re.compile(r"^\s*(?:`{1,2}|[-*]\s+)?(?:>>>|In \[\d+\]:)(?:\s|(?=\S)|$)
 _MORE = re.compile(r"^\s*\.\.\.(?:\s|$)")
 _OUT = re.compile(r"^Out\[\d+\]:\s*")
 _DIRECTIVE = re.compile(r"#\s*doctest:\s*([^\n]*)$")
+_PRINTS = re.compile(r"\b(?:prints?|displays?|outputs?)\b", re.IGNORECASE)
+_SEVERAL_PARTS = (ast.For, ast.While, ast.If, ast.With, ast.Try)
 _TRACEBACK = "Traceback (most recent call last)"
 _ENDS = re.compile(r"^\s*(?:```|~~~|\"\"\"|'''|>>>|In \[\d+\]:|assert\b)")
 _OBJECT = re.compile(r"^[A-Za-z_][\w.]*\(.*\)$|^<.*>$", re.DOTALL)
@@ -98,6 +100,10 @@ class Doctests:
         self._first: dict[str, str] = {}
         self._random = False
         self._used = 0
+        text = "\n".join(page.lines)
+        self._may_be_none = bool(re.search(r"\bNone\b|\bOptional\b", text))
+        self._prints = bool(_PRINTS.search(text)) and not re.search(r"\breturn", text, re.IGNORECASE)
+        """Whether the function shows its result and gives none."""
 
     def read(self) -> None:
         """Read them all; a prompt line in another form, such as `>>> f(1) => 2`, is left to later readers."""
@@ -132,6 +138,11 @@ class Doctests:
 
     def _statement(self, item: Item, node: ast.stmt) -> None:
         self._random = self._random or "random" in item.source
+        if "SKIP" in item.options:
+            return
+        if isinstance(node, _SEVERAL_PARTS) and item.output and calls_of(node, self._wanted.entry_point):
+            self._page.add(item.number, self._as_shown(node, "\n".join(item.output)))
+            return
         if isinstance(node, ast.Expr | ast.Assert):
             is_assert = isinstance(node, ast.Assert)
             self._shown(item, node.test if isinstance(node, ast.Assert) else node.value, is_assert=is_assert)
@@ -146,12 +157,7 @@ class Doctests:
         self._remember(item.source, _bound(node))
 
     def _remember(self, source: str, names: set[str]) -> None:
-        for name in sorted(names & self._before.values.keys()):
-            # From here on it may be something else than what it was.
-            self._before.statements.append(f"{name} = {self._before.values.pop(name)!r}")
-            self._before.names.add(name)
-        self._before.statements.append(source)
-        self._before.names |= names
+        self._before.run(source, names)
 
     def _shown(self, item: Item, node: ast.expr, *, is_assert: bool) -> None:
         about = calls_of(node, self._wanted.entry_point) or _names(node) & self._before.names
@@ -169,7 +175,11 @@ class Doctests:
             return
         self._page.add(item.number, *(self._in_order(test, node) for test in tests))
         self._calls.append(ast.unparse(node))
-        if tests and _names(node) & self._before.names:
+        changed = self._before.mutable(_names(node))
+        if changed:
+            # What it was given may be another thing from here on.
+            self._remember(ast.unparse(node), changed)
+        elif tests and _names(node) & self._before.names:
             # It may change the object that it asks, so that later examples need it.
             self._before.statements.append(ast.unparse(node))
 
@@ -211,13 +221,10 @@ class Doctests:
             isinstance(node, ast.Call)
             and is_call_of(node, self._wanted.entry_point)
             and following
-            and self._may_be_none()
+            and self._may_be_none
         ):
             return (returned(node, "None", self._wanted, self._before),)
         raise NoCheckError("no value is shown below it")
-
-    def _may_be_none(self) -> bool:
-        return any(re.search(r"\bNone\b|\bOptional\b", line) for line in self._page.lines)
 
     def _valued(self, item: Item, node: ast.expr, text: str) -> PublicTest:
         expected = self._value_of(item, text)
@@ -226,8 +233,12 @@ class Doctests:
         if expected is None:
             raise NoCheckError(f"{text[:60]} is no value that Python can read")
         if isinstance(node, ast.Call) and is_call_of(node, self._wanted.entry_point):
+            if self._prints:
+                return self._as_shown(node, "\n".join(item.output))
             return returned(node, expected, self._wanted, self._before)
-        asked = ast.parse(f"({ast.unparse(node)}) == {expected}", mode="eval").body
+        asked = expression(f"({ast.unparse(node)}) == {expected}")
+        if asked is None:
+            raise NoCheckError("it is no expression with a value")
         if not calls_of(node, self._wanted.entry_point):
             return self._seen(node, expected)
         return checks(asked, self._wanted, self._before)[0]
@@ -262,7 +273,7 @@ class Doctests:
             return self._as_shown(node, text)
         return plain
 
-    def _as_shown(self, node: ast.expr, text: str) -> PublicTest:
+    def _as_shown(self, node: ast.expr | ast.stmt, text: str) -> PublicTest:
         values = [f"{name} = {value!r}" for name, value in self._before.values.items() if name in _names(node)]
         session = [*values, *self._before.statements, ast.unparse(node)]
         return PublicTest(input="\n".join([SHOWN, *map(written, session)]), expected=text, how="shown")

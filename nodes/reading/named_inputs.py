@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 
 from nodes.labelled import Block, blocks_of, pairs_of
+from nodes.parsing.source import LITERAL_CHARS
+from nodes.prose import is_prose
 from nodes.reading.assertions import Wanted
 from nodes.reading.found import Page
 from nodes.reading.structures import sequence_of_calls
-from nodes.reading.values import LITERAL_CHARS, UNREADABLE, expression, fold, python_words, read_value, spell, value_end
+from nodes.reading.values import UNREADABLE, expression, fold, python_words, read_value, spell, value_end
 from nodes.state import PublicTest
 
 _DATA = re.compile(r"(?i)[\d\"'\[({]|true|false|none")
@@ -325,24 +327,3 @@ def _cells(line: str) -> list[str]:
 
 def _is_rule(line: str) -> bool:
     return bool(re.match(r"^[\s|:\-]{3,200}$", line)) and "-" in line
-
-
-_WORDS = re.compile(r"\b[A-Za-z]{3,}\b")
-_FORMAT_WORDS = re.compile(
-    r"\b(?:lines?|contains?|integers?|numbers?|strings?|arrays?|prints?|output|input|separated|given|denoting)\b",
-    re.IGNORECASE,
-)
-
-
-def is_prose(text: str) -> bool:
-    """Whether a text is about the data rather than data: most of its lines are sentences."""
-    lines = [line for line in text.splitlines() if line.strip()]
-    return 2 * sum(map(_is_sentence, lines)) > len(lines)
-
-
-def _is_sentence(line: str) -> bool:
-    ends = line.rstrip().endswith((".", ":", ";", ",", "。", "："))
-    words, formats = len(_WORDS.findall(line)), len(_FORMAT_WORDS.findall(line))
-    if words > 3 and (ends or formats > 1):
-        return True
-    return words > 1 and formats > 0 and (ends or "`" in line or "$" in line)

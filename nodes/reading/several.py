@@ -27,12 +27,13 @@ _ANY_ANSWER = re.compile(
     r"|\bany\s+(?:answer|solution)\s+(?:is|will\s+be|would\s+be)?\s*(?:accepted|valid|correct)"
     r"|\b(?:multiple|several|many|more\s+than\s+one)\s+(?:\w+\s+){0,3}(?:answers?|solutions?)\b[^.\n]{0,80}\bany\b"
     r"|\bany\s+will\s+do\b|\bmultiple\s+(?:answers|solutions)\s+(?:are|will\s+be)\s+accepted"
-    r"|\border\s+of\s+the\s+output\s+and\b|输出任意一[个种]|任意一组|любой\s+из",
+    r"|\border\s+of\s+the\s+output\s+and\b|输出任意一[个种]|任意一组|любой\s+из|выведите\s+любо",
     re.IGNORECASE,
 )
 _ANY_ORDER = re.compile(
     rf"\b(?:{_GIVE}|answers?|results?|lists?|elements)\b[^.\n]{{0,80}}\bin\s+(?:any|arbitrary)\s+order\b"
-    r"|\border\s+(?:of\s+(?:the\s+)?(?:output|result|elements|answer)\s+)?(?:does\s+not|doesn't|doesn’t)\s+matter",
+    r"|\border\s+(?:of\s+(?:the\s+)?(?:output|result|elements|answer)\s+)?(?:(?:does\s+not|doesn't|doesn’t)\s+matter"
+    r"|is\s+(?:not\s+important|unimportant|irrelevant))\b",
     re.IGNORECASE,
 )
 
@@ -50,6 +51,37 @@ def several_of(statement: str) -> Several:
 def in_any_order(tests: Sequence[PublicTest]) -> tuple[PublicTest, ...]:
     """Return examples of a function with lists for results that may come in any order."""
     return tuple(replace(test, how="unordered") if _is_list(test) else test for test in tests)
+
+
+_ERROR = re.compile(
+    r"\b(?:absolute|relative)\s+(?:or\s+(?:absolute|relative)\s+)?error\b|\banswers?\s+within\b"
+    r"|\bwithin\s+(?:a\s+)?(?:tolerance|error|precision)\b|\btolerance\s+of\b",
+    re.IGNORECASE,
+)
+_SMALL = re.compile(
+    r"10\s*(?:\*\*|\^|<sup>)?\s*[{(]?\s*-\s*(\d{1,2})|(?<![\w.])1e-(\d{1,2})|(?<![\d.])0\.(0{0,10})1\b", re.IGNORECASE
+)
+_NEAR = 200
+
+
+def tolerance_of(statement: str) -> float:
+    """Return the error that a statement allows its answers, or 0 where it speaks of none."""
+    for match in _ERROR.finditer(statement):
+        found = _SMALL.search(statement, match.start(), match.end() + _NEAR)
+        if found:
+            places = int(found[1] or found[2] or len(found[3] or "") + 1)
+            return float(10.0**-places)
+    return 0.0
+
+
+def within(tests: Sequence[PublicTest], tolerance: float) -> tuple[PublicTest, ...]:
+    """Return examples of a function with a tolerance for results that are, or hold, fractions."""
+    return tuple(
+        replace(test, how="close", rel_tol=tolerance, abs_tol=tolerance)
+        if test.how == "equal" and "." in test.expected and "'" not in test.expected
+        else test
+        for test in tests
+    )
 
 
 def is_flat(tests: Sequence[PublicTest]) -> bool:

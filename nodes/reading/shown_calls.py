@@ -10,6 +10,7 @@ import ast
 import builtins
 import re
 
+from nodes.parsing.source import LITERAL_CHARS
 from nodes.reading.asserted import HOW_TO, PATIENCE, Asserts, read_raised
 from nodes.reading.assertions import (
     NoCheckError,
@@ -21,7 +22,7 @@ from nodes.reading.assertions import (
     returned,
 )
 from nodes.reading.found import MOST_LINES, Page
-from nodes.reading.values import LITERAL_CHARS, UNREADABLE, expression, fold, python_words, read_value, value_end
+from nodes.reading.values import UNREADABLE, expression, fold, python_words, read_value, value_end
 
 _DECORATION = re.compile(r"^\s*(?:>>>\s*)?(?:(?:[-*•+]|\(?\d+[.)]|\(?[a-z]\))\s+)?(?:for\s+)?`?", re.IGNORECASE)
 _WORD_VALUE = (

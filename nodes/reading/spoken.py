@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
+from nodes.parsing.source import LITERAL_CHARS
 from nodes.reading.assertions import Wanted
 from nodes.reading.found import Page
 from nodes.reading.named_inputs import HOW_TO, NamedInputs, first_value, has_values, plain
-from nodes.reading.values import LITERAL_CHARS, read_value
+from nodes.reading.values import read_value
 from nodes.state import PublicTest
 
 _GIVEN = re.compile(

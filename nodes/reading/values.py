@@ -15,8 +15,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-LITERAL_CHARS = 4000
-"""Longest expression that is read; deeper or longer ones could exhaust the parser's stack."""
+from nodes.parsing.source import LITERAL_CHARS, expression_of
+
 UNREADABLE = (ValueError, SyntaxError, TypeError, MemoryError, RecursionError, ArithmeticError)
 NO_NAMES: Mapping[str, object] = MappingProxyType({})
 _MOST_ITEMS = 10_000
@@ -72,10 +72,7 @@ def expression(text: str) -> ast.expr | None:
     """Return the one expression of a short text, or None."""
     if len(text) > LITERAL_CHARS:
         return None
-    try:
-        return ast.parse(text.strip(), mode="eval").body
-    except UNREADABLE:
-        return None
+    return expression_of(text)
 
 
 def read_value(text: str) -> str | None:
