@@ -86,7 +86,10 @@ _HAS_WORD = re.compile("[A-Za-z]{2}")
 _BOTH = re.compile(r"^(.{1,300}?)\s*(?:[,;|]|=>|->)\s*(?:expected\s+)?output\s*[:=]\s*(\S.{0,300})$", re.IGNORECASE)
 """Behind the label of an input: its data, and the output in the same line."""
 _NAMED_FENCE = re.compile(r"^(`{3,}|~{3,})[ ]*(input|output)[ ]*$", re.IGNORECASE | re.MULTILINE)
-_SIGNS = re.compile(r"\s*(?!#|\||[-*•]\s|\d+[.)]\s|`{3})[^\sA-Za-z][^A-Za-z]*(?<![.:])$")
+_SIGNS = re.compile(
+    r"\s*(?!#|\||[-*•]\s|\d+[.)]\s|`{3}|\*{3,}\s*$|_{3,}\s*$)[^\sA-Za-z=<>≤≥≠$][^A-Za-z=<>≤≥≠$]*(?<![.:])$"
+)
+_PANEL_LINES = 4
 _FAR = 2
 """So many empty lines below a label are an empty block where a sentence follows."""
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
@@ -105,6 +108,8 @@ class Block:
     """Whether it stands behind its label, in the same line."""
     is_sample: bool = False
     """Whether its label says that it is an example, by a word, a number or the heading above."""
+    is_expected: bool = False
+    """Whether its label says what is expected, beside another one of what a program gave."""
     is_cut: bool = False
     """Whether an empty line ends it, and a line that could belong to it follows."""
 
@@ -121,7 +126,13 @@ def pairs_of(text: str) -> list[tuple[Block, Block]]:
 
 def pairs_in(blocks: Sequence[Block]) -> list[tuple[Block, Block]]:
     """Return the blocks that belong together: an input and the output behind it."""
-    return [(a, b) for a, b in zip(blocks, blocks[1:], strict=False) if a.kind == "input" and b.kind == "output"]
+    found = []
+    for a, b, c in zip(blocks, blocks[1:], [*blocks[2:], None], strict=False):
+        if a.kind == "input" and b.kind == "output":
+            # A site's panel of a wrong answer has both: what the program gave, then what is right.
+            is_panel = c is not None and c.is_expected and not b.is_expected and c.line - b.line <= _PANEL_LINES
+            found.append((a, c if is_panel and c is not None else b))
+    return found
 
 
 def labelled_blocks(text: str) -> list[tuple[Kind, str]]:
@@ -276,6 +287,8 @@ def _read(lines: list[str], start: int, match: re.Match[str], *, bare: bool) -> 
             line=start - 1,
             is_inline=bool(rest.strip()),
             is_sample=is_sample,
+            is_expected=bool(match["output"])
+            and match["output"].lower().startswith(("expected", "correct", "desired")),
             is_cut=not rest.strip() and not is_fenced and _is_cut(lines, end, text),
         )
     ], end
@@ -283,9 +296,10 @@ def _read(lines: list[str], start: int, match: re.Match[str], *, bare: bool) -> 
 
 def _is_cut(lines: list[str], end: int, text: str) -> bool:
     """Whether what follows an empty line is made of the same signs as a text of digits and signs."""
-    if end + 1 >= len(lines) or lines[end].strip() or not text.strip() or re.search("[A-Za-z]", text):
+    if end + 1 >= len(lines) or lines[end].strip() or not text.strip() or any(map(str.isalpha, text)):
         return False
-    return bool(_SIGNS.match(lines[end + 1])) and not _RULE.match(lines[end + 1])
+    following = lines[end + 1]
+    return bool(_SIGNS.match(following)) and not any(map(str.isalpha, following)) and not _RULE.match(following)
 
 
 def _without_remarks(text: str) -> str:
@@ -314,7 +328,7 @@ def _block(lines: list[str], start: int, rest: str, kind: Kind, *, bare: bool) -
     end = _end(lines, i, kind, bare=bare)
     if end == i:
         return None, start
-    doubled, last = _doubled(lines, i, end, bare=bare)
+    doubled, last = _doubled(lines, i, end, kind, bare=bare)
     body = textwrap.dedent("\n".join(doubled or lines[i:end]))
     return body.rstrip() + "\n", max(end, last)
 
@@ -364,7 +378,7 @@ def _fenced(lines: list[str], i: int) -> tuple[str, int]:
     return "\n".join([*first, *body]).rstrip() + "\n", end + 1
 
 
-def _doubled(lines: list[str], start: int, end: int, *, bare: bool) -> tuple[list[str], int]:
+def _doubled(lines: list[str], start: int, end: int, kind: Kind, *, bare: bool) -> tuple[list[str], int]:
     """Return the lines of a block in which an empty line follows every line, as some copies of a site have it."""
     if end > start + 1:
         return [], end
@@ -374,7 +388,9 @@ def _doubled(lines: list[str], start: int, end: int, *, bare: bool) -> tuple[lis
             break
         found.append(lines[i + 1])
         i += 2
-    return (found, i) if len(found) > 1 else ([], end)
+    # One line below an output is as likely a remark.
+    least = 3 if kind == "output" else 2
+    return (found, i) if len(found) >= least else ([], end)
 
 
 def _is_data(line: str) -> bool:

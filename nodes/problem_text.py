@@ -19,7 +19,7 @@ from nodes.reading.assertions import Wanted
 from nodes.reading.code_lines import code_lines
 from nodes.reading.doctests import Doctests
 from nodes.reading.found import Page
-from nodes.reading.named_inputs import NamedInputs
+from nodes.reading.named_inputs import NamedInputs, assigned_values
 from nodes.reading.several import in_any_order, is_flat, several_of, tolerance_of, within
 from nodes.reading.shown_calls import ShownCalls
 from nodes.reading.spoken import SpokenExamples
@@ -30,6 +30,7 @@ MAX_CHARS = 200_000
 _HOW_TO = "write `Input:` and `Output:`, each with its text in a fenced block below"
 _LEFT_OUT = re.compile(r"(?:^|[\s,])-?\d+,?[ ]\.\.\.,?[ ]-?\d", re.MULTILINE)
 """Numbers that were not all written down."""
+_NAMED_INPUT = re.compile(r"\s*[A-Za-z_]\w*\s*(?:\[\s*\])?\s*=")
 _MINUS = re.compile("\u2212(?=[\\d.])")
 _INVISIBLE = re.compile("[\u200b\u200c\u200d\u2060\ufeff]")
 _SPOKEN = re.compile(
@@ -46,7 +47,9 @@ _SPOKEN_BARE = re.compile(
 """The same with digits."""
 _ARROW = re.compile(r"^\s*(?:[-*•]\s+)?`?[-\d\"'\[][^=\n<>]{0,60}?\s*(?:->|=>|→|➞|⇒)\s*`?[-\d\"'\[A-Za-z][^\n]{0,60}$")
 _REMARK = re.compile(
-    r"\s\((?:because|since|as|so|i\.e\.|e\.g\.)\b[^()\n]*\)\s*$|^\s*[-\d][-\d. ]*\s\([A-Za-z]+(?:\s[^()\n]*)?\)\s*$",
+    r"^\s*[-\d][-\d. ]*\s(?:#|//)\s*[A-Za-z]"
+    r"|\s\((?:because|since|as|so|i\.e\.|e\.g\.)\b[^()\n]*\)\s*$"
+    r"|^\s*[-\d][-\d. ]*\s\([A-Za-z]+(?:\s[^()\n]*)?\)\s*$",
     re.IGNORECASE,
 )
 """Words in brackets behind the data of one line."""
@@ -71,7 +74,7 @@ def read_problem(text: str) -> Problem:
         raise ProblemError(f"the problem has {len(statement)} characters; at most {MAX_CHARS} are read")
     readable = cleaned(statement)
     asked = what_is_asked(readable)
-    if asked.entry_point and not asked.is_shown and _wants_program(readable):
+    if asked.entry_point and not asked.is_shown and _wants_program(readable, asked.parameters):
         asked = Asked()
     if not asked.entry_point:
         tests, unread = _stdio(readable)
@@ -98,10 +101,10 @@ def read_problem(text: str) -> Problem:
     )
 
 
-def _wants_program(statement: str) -> bool:
+def _wants_program(statement: str, parameters: tuple[str, ...]) -> bool:
     """Whether a text about a function shows data to read and write, and does not tell to write the function."""
     pairs = [pair for pair in pairs_of(statement) if _is_data(*pair)]
-    if not pairs:
+    if not pairs or (parameters and all(assigned_values(given.text).keys() == set(parameters) for given, _ in pairs)):
         return False
     return not asks_for_function(statement) or not (is_told(statement) or pairs[0][0].is_inline)
 
@@ -185,6 +188,8 @@ def _why_unclear(given: Block, wanted: Block) -> str:
     for block in (given, wanted):
         if block.is_inline and _REMARK.search(block.text):
             return "a remark stands behind the data"
+        if block is given and _NAMED_INPUT.match(block.text) and assigned_values(block.text):
+            return "it names an argument, and no function is named that takes it"
         if _LEFT_OUT.search(block.text):
             return "what `...` stands for is not said"
     return "an empty line ends the output, and more follows" if wanted.is_cut else ""

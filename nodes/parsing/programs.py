@@ -24,6 +24,8 @@ _END_TOKEN = re.compile(
     r"(?<![\"'])<\|(?:im_end|endoftext|end_of_text|eot_id|eom_id|end|eot|return|fim_pad|user|im_start\|>user)\|>(?![\"'])"
     r"|(?<![\"'])<(?:end_of_turn|\uff5cend\u2581of\u2581sentence\uff5c)>(?![\"'])"
 )
+_WRAPPER = re.compile(r"^(`{4,}|~{4,})[ ]*(?:markdown|md)?[ ]*\n(.*?)\n\1[ ]*$", re.DOTALL | re.MULTILINE)
+"""A fence around Markdown that has fences of its own."""
 _HEAD_TOKEN = re.compile(r"^\s*<\|im_start\|>\w*\n?|^\s*<\|assistant\|>\n?")
 _LAST_TOKEN = re.compile(r"(?:</s>|\[/INST\]|<s>)\s*$")
 _ALTERNATIVE = re.compile(
@@ -40,9 +42,18 @@ _CORRECTION = re.compile(
     r"\bfaster\b|\brevised\b",
     re.IGNORECASE,
 )
+_OF_THE_BLOCK_ABOVE = re.compile(
+    r"\b(?:this|that|it|the\s+above|above|previous|output|which)\b[^.\n]{0,40}\b(?:is|was|are|seems)\b[^.\n]{0,20}"
+    r"\b(?:wrong|incorrect|too\s+slow|slow|inefficient|buggy)\b(?!\s+(?:approach|version|way|code|solution|answer|program))"
+    r"|\boops\b|\bwait\b|\brewrite\b|\btry\s+(?:this|again)\b|\bthe\s+solution\s+is\b",
+    re.IGNORECASE,
+)
+"""What says that the block before was wrong, so that the next one is right."""
 _BARE_START = re.compile(
     r"(?:def|class|import|from|async\s+def)\s+\w|@\w|if\s+__name__|[A-Za-z_]\w*(?:\s*,\s*\w+)*\s*=[^=]|#!"
 )
+_STATEMENT = re.compile(r"(?:for|while|if|with|try|print)\b.*[:)]\s*$|try:|#")
+_MOST_STARTS = 5
 _INDENTED = re.compile(r"^(?: {4}|\t)")
 _MOST_BLOCKS = 64
 _MOST_PARSED = 200_000
@@ -69,12 +80,12 @@ def extract_code(reply: str, entry_point: str = "", *, ended: bool = True) -> st
         entry_point: the function that the program defines; empty: it reads and prints.
         ended: the model ended the reply itself, or was stopped where it is whole.
     """
-    text = _without_tokens(reply)
+    text = _WRAPPER.sub(lambda match: match[2], _without_tokens(reply))
     blocks, prose = parts(text)
     found = list(_marked(blocks, entry_point, ended=ended))
     best = _best(found, entry_point)
     if best is None or not _fits(best, entry_point):
-        unmarked = [one for one in _unmarked(text, prose, ended=ended) if _fits(one, entry_point)]
+        unmarked = [one for one in _unmarked(text, prose, entry_point, ended=ended) if _fits(one, entry_point)]
         best = _best(unmarked, entry_point) or best
     return _joined(best, found, entry_point) if best is not None else None
 
@@ -114,7 +125,7 @@ def _program(block: Block, *, ended: bool, parse: bool) -> _Program | None:
     return _Program(code=kept, marked=not strict, named=block.is_python, before=block.before, tree=tree)
 
 
-def _unmarked(text: str, prose: list[list[str]], *, ended: bool) -> Iterator[_Program]:
+def _unmarked(text: str, prose: list[list[str]], entry_point: str, *, ended: bool) -> Iterator[_Program]:
     """Yield the programs of a reply without blocks: its whole text, a part of it, an indented part, JSON."""
     if not ended:
         return
@@ -128,16 +139,20 @@ def _unmarked(text: str, prose: list[list[str]], *, ended: bool) -> Iterator[_Pr
             code = mended(piece) or cut(piece)
             if code is not None:
                 kept = without_last_words(code.strip("\n"))
-                yield _Program(code=kept, marked=False, tree=tree_of(kept))
+                one = _Program(code=kept, marked=False, tree=tree_of(kept))
+                yield one
+                if _fits(one, entry_point):
+                    # What follows of these lines is a part of it.
+                    break
 
 
 def _bare(lines: list[str]) -> Iterator[str]:
-    """Yield the lines from the first on that begins a program."""
-    start = next((i for i, line in enumerate(lines) if _BARE_START.match(line)), None)
-    if start is not None:
-        yield "\n".join(lines[start:])
-    elif lines:
+    """Yield the lines from one on that may begin a program, the first such line first."""
+    starts = [i for i, line in enumerate(lines) if _BARE_START.match(line)][:_MOST_STARTS]
+    if lines and (not starts or _STATEMENT.match(lines[0])):
         yield "\n".join(lines)
+    for start in starts:
+        yield "\n".join(lines[start:])
 
 
 def _indented(lines: list[str]) -> Iterator[str]:
@@ -204,13 +219,15 @@ def _merit(one: _Program, entry_point: str) -> tuple[int, ...]:
 
 
 def _is_alternative(line: str) -> bool:
-    return bool(_ALTERNATIVE.search(line)) and not _CORRECTION.search(line)
+    return bool(_ALTERNATIVE.search(line)) and not (_CORRECTION.search(line) or _OF_THE_BLOCK_ABOVE.search(line))
 
 
 def _joined(chosen: _Program, found: list[_Program], entry_point: str) -> str:
     """Return a program with the other blocks of its reply that define what it needs and lacks."""
     code, tree = chosen.code, chosen.tree
-    parts = [one for one in found if one.tree is not None and one is not chosen and _only_defines(one.tree)]
+    can_read = not entry_point
+    parts = [one for one in found
+             if one.tree is not None and one is not chosen and _only_defines(one.tree, can_read=can_read)]  # fmt: skip
     while tree is not None and parts:
         wanted = lacking(tree)
         part = next((one for one in parts if one.tree is not None and wanted & names(one.tree)), None)
@@ -240,7 +257,13 @@ def _only_calls(tree: ast.Module, own: set[str]) -> bool:
     return isinstance(calls[0].func, ast.Name) and calls[0].func.id in own and not calls[0].args
 
 
-def _only_defines(tree: ast.Module) -> bool:
-    """Whether a block could stand before a program without doing anything: imports, definitions, constants."""
+def _only_defines(tree: ast.Module, *, can_read: bool = False) -> bool:
+    """Whether a block could stand before a program without doing anything: imports, definitions, constants.
+
+    The part of a program that reads its input may stand there too.
+    """
     kinds = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
-    return all(isinstance(node, kinds) and not (isinstance(node, ast.Assign) and reads(node)) for node in tree.body)
+    return all(
+        isinstance(node, kinds) and (can_read or not (isinstance(node, ast.Assign) and reads(node)))
+        for node in tree.body
+    )

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from nodes.parsing.source import LITERAL_CHARS
-from nodes.reading.assertions import Lines, NoCheckError, Wanted, calls_of, checks, parsed, returned
+from nodes.reading.assertions import Lines, NoCheckError, Wanted, calls_of, checks, parsed, returned, stranger_in
 from nodes.reading.found import MOST_LINES, Page
 from nodes.reading.values import UNREADABLE, expression, fold, python_words, read_value, value_end
 from nodes.state import PublicTest
@@ -128,6 +128,8 @@ class Asserts:
         if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
             self._unit_raises(number, statement.value)
         if node is None or not (about or calls_of(node, self._wanted.entry_point)):
+            if node is not None and (stranger := stranger_in(node, self._wanted, self.before)):
+                self._page.refuse(number, f"it calls {stranger}, not {self._wanted.entry_point}; {HOW_TO}")
             return
         try:
             self._page.add(number, *checks(node, self._wanted, self.before))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import builtins
 import copy
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -65,6 +66,11 @@ class Lines:
     statements: list[str] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
     """What the statements define."""
+
+    def known_to(self, names: set[str]) -> list[str]:
+        """Return the variables that the statements or an expression with these names read."""
+        source = "\n".join(self.statements)
+        return [name for name in sorted(self.values) if name in names or re.search(rf"\b{re.escape(name)}\b", source)]
 
     def mutable(self, names: set[str]) -> set[str]:
         """Return those of the names that stand for a value which a call may change."""
@@ -128,6 +134,14 @@ def constant_arguments(call: ast.Call, wanted: Wanted, values: Mapping[str, obje
     if set(rest) != named.keys() or len(rest) != len(named):
         return None
     return ", ".join([*given, *(named[name] for name in rest)])
+
+
+def stranger_in(node: ast.AST, wanted: Wanted, before: Lines) -> str:
+    """Return the name of a function that an example calls and nobody knows, or an empty text."""
+    known = {wanted.entry_point, *wanted.defined, *before.names, *before.values, *_IMPORTED}
+    calls = (one.func for one in ast.walk(node) if isinstance(one, ast.Call))
+    names = (one.id for one in calls if isinstance(one, ast.Name))
+    return next((name for name in names if name not in known and not hasattr(builtins, name)), "")
 
 
 def calls_of(node: ast.AST, name: str) -> list[ast.Call]:
@@ -311,7 +325,7 @@ def _session(node: ast.expr, expected: str, wanted: Wanted, before: Lines) -> Pu
     unknown = _unknown(node, wanted, before) - before.values.keys()
     if unknown:
         raise NoCheckError(f"nothing says what {sorted(unknown)[0]} is")
-    values = [f"{name} = {spell(before.values[name])}" for name in sorted(_free(node) & before.values.keys())]
+    values = [f"{name} = {spell(before.values[name])}" for name in before.known_to(_free(node))]
     session = [
         *(line for line in _imports(node) if line.split()[-1] not in before.names),
         *values,

@@ -22,6 +22,7 @@ from nodes.reading.assertions import (
     outer_calls,
     parsed,
     returned,
+    stranger_in,
 )
 from nodes.reading.found import MOST_LINES, Page
 from nodes.reading.values import UNREADABLE, expression, fold, read_value
@@ -162,6 +163,8 @@ class Doctests:
     def _shown(self, item: Item, node: ast.expr, *, is_assert: bool) -> None:
         about = calls_of(node, self._wanted.entry_point) or _names(node) & self._before.names
         if not about:
+            if stranger := stranger_in(node, self._wanted, self._before):
+                self._refuse(item, f"it calls {stranger}, not {self._wanted.entry_point}")
             if not item.output and not is_assert:
                 self._remember(item.source, _names(node))
             return
@@ -274,7 +277,7 @@ class Doctests:
         return plain
 
     def _as_shown(self, node: ast.expr | ast.stmt, text: str) -> PublicTest:
-        values = [f"{name} = {value!r}" for name, value in self._before.values.items() if name in _names(node)]
+        values = [f"{name} = {self._before.values[name]!r}" for name in self._before.known_to(_names(node))]
         session = [*values, *self._before.statements, ast.unparse(node)]
         return PublicTest(input="\n".join([SHOWN, *map(written, session)]), expected=text, how="shown")
 

@@ -48,7 +48,13 @@ _AFTER = re.compile(
     r"|[\"'“”]{3}|\S+\()",
     re.IGNORECASE,
 )
-_NOT_AFTER = re.compile(r"(?!\*{1,2}\s*$)\s*(?:or|if|unless|when|else|[-+*/%<>&|^]\s*\S)", re.IGNORECASE)
+_NOT_AFTER = re.compile(
+    r"(?!\*{1,2}\s*$)\s*(?:(?:or|if|unless|when|else)\b|[-+*/%<>&|^]\s*\S|,\s*[-\d\"'\[{]"
+    r"|,?\s*(?:but|instead\s+of|rather\s+than|although)\b)",
+    re.IGNORECASE,
+)
+_OPERATOR = re.compile(r"not\b|~")
+"""What turns a value into another one in Python, and in a sentence is a word or a sign."""
 _STRANGER = re.compile(
     r"^\s*(?:>>>\s*)?(?:assert\s+)?(?:[-*•]\s+|\d+[.)]\s+)?`?([A-Za-z_]\w*\(.*\))`?\s*(?:={2,3}>?|=>|-{1,2}>|➞|→|⇒)\s*\S"
 )
@@ -75,6 +81,8 @@ class ShownCalls:
         self._before = self._asserts.before
         self._mentions: list[tuple[int, str, str]] = []
         self._patience = PATIENCE
+        self._end = 0
+        """First line behind the call that is being read."""
         name, text = re.escape(wanted.entry_point), "\n".join(page.lines)
         self._is_sum = bool(re.search(rf"\b{name}\([A-Za-z]\w*\)[ ]*=[^=>]", text))
         """Whether a line defines the function by itself, as a recurrence does."""
@@ -122,7 +130,7 @@ class ShownCalls:
             whole, end = self._closed(number, end, line, match.end() - 1)
             if whole is None:
                 return number + 1
-            line = whole
+            line, self._end = whole, end
             at = self._shown(number, line, match.start())
         return end
 
@@ -195,7 +203,7 @@ class ShownCalls:
         if not joined or not is_constant:
             if not joined and is_constant and (more := self._with_next(number, line, rest)) is not None:
                 return self._valued(number, *more, call)
-            if is_constant and arguments:
+            if is_constant and arguments and call.args:
                 self._mentions.append((number, arguments, "the value of this call is not where it could be read"))
             return rest
         return self._valued(number, line, joined.end(), call)
@@ -250,8 +258,8 @@ class ShownCalls:
 
     def _value(self, number: int, line: str, start: int) -> tuple[str | None, int]:
         """Return the value at a place, in Python's spelling, and where it ends; it may go on in the lines below."""
-        following = number + 1
-        while value_end(line, start) < 0 and following < min(number + MOST_LINES, len(self._page.lines)):
+        following = max(number + 1, self._end)
+        while value_end(line, start) < 0 and following < min(number + 2 * MOST_LINES, len(self._page.lines)):
             line = f"{line} {self._page.lines[following].strip()}"
             following += 1
         end = value_end(line, start)
@@ -261,14 +269,14 @@ class ShownCalls:
         if whole.endswith("..."):
             return None, start
         whole = whole.rstrip(".,;`*")
-        value = _chained(whole) if len(whole) <= LITERAL_CHARS else None
+        value = _chained(whole) if len(whole) <= LITERAL_CHARS and not _OPERATOR.match(whole) else None
         if value is not None:
             if whole.startswith("(") and whole.endswith(")") and not value.startswith("("):
                 self._page.bracketed.add(number)
             return value, start + len(whole)
         text = line[start:end]
         bare = text.rstrip(".:!*") if not text.endswith("...") else text
-        value = read_value(bare)
+        value = None if _OPERATOR.match(bare) or _OPERATOR.match(line, start) else read_value(bare)
         if value is not None and bare.startswith("(") and not value.startswith("("):
             self._page.bracketed.add(number)
         is_whole = bool(_AFTER.match(line, start + len(bare))) and not _NOT_AFTER.match(line, start + len(bare))

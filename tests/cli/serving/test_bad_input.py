@@ -168,3 +168,66 @@ def test_schema_without_a_grammar_is_a_bad_request(embedded):
         answer = http.post(CHAT, json=asking(response_format=wanted))
     assert answer.status_code == 400
     assert "no grammar" in answer.json()["error"]["message"]
+
+
+RESPONSE, MESSAGE, COMPLETION = "/v1/responses", "/v1/messages", "/v1/completions"
+BODIES = {
+    CHAT: {"model": "raw", "messages": [{"role": "user", "content": "hi"}]},
+    COMPLETION: {"model": "raw", "prompt": "hi"},
+    RESPONSE: {"model": "raw", "input": "hi"},
+    MESSAGE: {"model": "raw", "max_tokens": 16, "messages": [{"role": "user", "content": "hi"}]},
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "value"),
+    [
+        (CHAT, "regex", "a+"),
+        (CHAT, "repetition_penalty", 1.1),
+        (CHAT, "stop_token_ids", [1]),
+        (CHAT, "function_call", "auto"),
+        (CHAT, "n_predict", 5),
+        (COMPLETION, "response_format", {"type": "json_object"}),
+        (RESPONSE, "grammar", 'root ::= "a"'),
+        (RESPONSE, "guided_json", {"type": "object"}),
+        (RESPONSE, "response_format", {"type": "json_object"}),
+        (RESPONSE, "stop", ["x"]),
+        (RESPONSE, "max_tokens", 5),
+        (RESPONSE, "prompt", {"id": "p"}),
+        (MESSAGE, "output_format", {"type": "json_schema", "schema": {}}),
+        (MESSAGE, "grammar", 'root ::= "a"'),
+        (MESSAGE, "stop", ["x"]),
+    ],
+)
+def test_a_field_that_would_change_the_answer_is_refused_by_name(http, path, field, value):
+    answer = http.post(path, json=BODIES[path] | {field: value})
+    assert answer.status_code == 400
+    assert field in answer.json()["error"]["message"]
+    assert http.post(path, json=BODIES[path] | {field: None}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "extra"),
+    [
+        (CHAT, {"repetition_penalty": 1, "min_tokens": 0, "ignore_eos": False, "store": True, "top_k": -1}),
+        (RESPONSE, {"store": False, "include": [], "prompt_cache_key": "k", "n": 1}),
+        (MESSAGE, {"output_config": {"effort": "low"}, "context_management": {}, "top_k": -1}),
+    ],
+)
+def test_a_field_that_changes_nothing_is_left_aside(http, path, extra):
+    assert http.post(path, json=BODIES[path] | extra).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "extra"),
+    [
+        (CHAT, {"max_tokens": 0}),
+        (CHAT, {"tool_choice": "required"}),
+        (COMPLETION, {"max_tokens": 0}),
+        (RESPONSE, {"tool_choice": "required", "tools": [{"type": "web_search"}]}),
+        (MESSAGE, {"tool_choice": {"type": "any"}}),
+        (MESSAGE, {"output_config": {"format": {"type": "json_schema", "schema": {}}}}),
+    ],
+)
+def test_what_cannot_be_done_is_refused(http, path, extra):
+    assert http.post(path, json=BODIES[path] | extra).status_code == 400

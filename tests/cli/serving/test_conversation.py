@@ -37,6 +37,9 @@ FOLLOW_UPS = (
         ([SQUARE], SQUARE),
         ([TITLE, PACK], PACK),
         (["Two Sum"], "Two Sum"),
+        (["quicksort"], "quicksort"),
+        (["fizzbuzz in python"], "fizzbuzz in python"),
+        (["写一个函数，返回列表的和。"], "写一个函数，返回列表的和。"),
         (["Can you write a function that reverses a list?"], "Can you write a function that reverses a list?"),
     ],
 )
@@ -48,7 +51,14 @@ def test_the_last_task_is_taken_with_what_was_added(said, task):
     "said",
     [["hi"], ["Hello!"], ["What can you do?"], ["who are you"], [PACK, "thanks!"], [PACK, "Why does it work?"], [TITLE],
      [FOLLOW_UPS], [PACK, TITLE], ["Summarize the conversation so far in one sentence."],
-     ["Create a short title for this chat: hi there"]],
+     ["Create a short title for this chat: hi there"], ["Write a poem about the sea."],
+     ["Write an email to my boss that says I am ill and will be back on Monday."],
+     ["Summarise the following text: " + "the sea is wide and the ship is small " * 9],
+     ["What does this code do?\n\n```python\ndef f(x):\n    return x\n```"],
+     ["I get an IndexError here, why?\n\n```python\ndef f(x):\n    return x[9]\n```"],
+     ["### Task:\nYou are an autocompletion system. Continue the text in `<text>`."],
+     ["Your task is to reflect the speaker's likely facial expression through a fitting emoji. Message: ```hi```"],
+     ["Summarize in a 10-word Title. Give the title only. \"reverse a list\""]],
 )  # fmt: skip
 def test_small_talk_and_orders_of_clients_are_no_task(said):
     assert task_in(said) is None

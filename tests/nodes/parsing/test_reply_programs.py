@@ -204,3 +204,32 @@ def test_a_block_that_has_the_function_from_elsewhere_is_not_the_program(demo):
 @pytest.mark.parametrize("head", ["python", "!pip install numpy", "%timeit f(1)"])
 def test_words_above_a_program_are_no_part_of_it(head):
     assert extract_code(f"```\n{head}\ndef f(x):\n    return x\n```", "f") == "def f(x):\n    return x"
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "n = int(input())\nfor i in range(n):\n    x = int(input())\n    print(x * 2)",
+        "while True:\n    try:\n        print(int(input()) * 2)\n    except EOFError:\n        break",
+        "# read\nfor _ in range(int(input())):\n    print(input())",
+    ],
+)
+def test_a_program_without_a_fence_is_whole(program):
+    assert extract_code(program) == program
+
+
+@pytest.mark.parametrize("words", ["Wait, this is wrong. Let me rewrite:", "But it is too slow. Try this:"])
+def test_what_corrects_the_block_above_comes_first(words):
+    first, second = "def f(x):\n    return x + 1", "def f(x):\n    return x"
+    assert extract_code(f"{fenced(first)}\n{words}\n{fenced(second)}", "f") == second
+    assert extract_code(f"{fenced(first)}\nThis is a wrong approach:\n{fenced(second)}", "f") == first
+
+
+def test_a_program_in_steps_reads_its_input():
+    steps = ["n = int(input())\nxs = list(map(int, input().split()))", "total = sum(xs)", "print(total)"]
+    assert extract_code("\nThen:\n".join(map(fenced, steps))) == "\n\n".join(steps)
+
+
+def test_markdown_in_a_fence_is_read():
+    assert extract_code(f"````markdown\n{fenced('def f(x):' + chr(10) + '    return x')}\n````", "f")
+    assert extract_code("import the math module first.\n\ndef f(x):\n    return x", "f") == "def f(x):\n    return x"

@@ -192,3 +192,8 @@ def test_a_description_of_an_input_is_no_input():
 )
 def test_forms_that_small_models_write(reply):
     assert read(reply)[0] == ("1, 2", "3")
+
+
+def test_keywords_find_their_parameters():
+    assert parse_tests("assert f(b=2, a=1) == 3", "function", "f", ("a", "b")) == (("1, 2", "3"),)
+    assert parse_tests("assert f([1], reverse=True) == [1]", "function", "f", ("xs", "key", "reverse")) == ()
