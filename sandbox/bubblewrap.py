@@ -138,6 +138,8 @@ class Bubblewrap:
 
     def _command(self, language: Language, shelf: str, door: int, steps: int, shown: list[int]) -> list[str]:
         build = ("--dir", BUILD) if language.compile else ()
+        # Mapped for all to see, this device is shared memory that nobody counts.
+        no_zeros = () if self.exact else ("--ro-bind", "/dev/null", "/dev/zero")
         return [
             *(self._bwrap, "--unshare-all", "--unshare-user", "--die-with-parent"),
             *("--new-session", "--as-pid-1", "--clearenv", "--cap-add", "ALL", "--hostname", "sandbox"),
@@ -145,7 +147,7 @@ class Bubblewrap:
             *("--ro-bind", "/usr", "/usr", *_system_directories()),
             *("--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache"),
             *("--ro-bind-try", "/etc/alternatives", "/etc/alternatives"),
-            *("--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"),
+            *("--proc", "/proc", "--dev", "/dev", *no_zeros, "--remount-ro", "/dev"),
             *("--dir", "/box", "--dir", "/tmp", *build),
             *(("--ro-bind", shelf, language.shelf) if shelf else ()),
             *_own_files(shown),

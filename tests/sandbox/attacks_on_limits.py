@@ -37,6 +37,14 @@ MEMORY = [
         watched="runtime_error",
     ),
     Attack(
+        name="shared-pages-of-the-zero-device",
+        source="import mmap, os, time\nheld, fd = [], os.open('/dev/zero', os.O_RDWR)\n"
+        "for _ in range(8):\n  held.append(mmap.mmap(fd, 100 << 20))\n  held[-1][::4096] = b'x' * (100 << 8)\n"
+        "time.sleep(9)",
+        status="memory",
+        watched="runtime_error",
+    ),
+    Attack(
         name="a-large-file-behind-one-page",
         source=TRY + "libc.mmap.restype = ctypes.c_void_p\n"
         "libc.mmap.argtypes = [ctypes.c_void_p] + [ctypes.c_long] * 5\n"
