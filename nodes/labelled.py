@@ -83,7 +83,7 @@ _SIDE_BY_SIDE = re.compile(
 """Two labels in one line, as Kattis prints a sample: its data stand below in two columns."""
 _COLUMNS = re.compile(r"[ ]{2,}")
 _HAS_WORD = re.compile("[A-Za-z]{2}")
-_BOTH = re.compile(r"^(.{1,300}?)\s*(?:[,;|]|=>|->)\s*(?:expected\s+)?output\s*[:=]\s*(\S.{0,300})$", re.IGNORECASE)
+_BOTH = re.compile(r"^(.{1,300}?)\s*(?:[,;|]|=>|->|\s)\s*(?:expected\s+)?output\s*[:=]\s*(\S.{0,300})$", re.IGNORECASE)
 """Behind the label of an input: its data, and the output in the same line."""
 _NAMED_FENCE = re.compile(r"^(`{3,}|~{3,})[ ]*(input|output)[ ]*$", re.IGNORECASE | re.MULTILINE)
 _SIGNS = re.compile(

@@ -16,6 +16,7 @@ from nodes.reading.found import Page
 from nodes.reading.structures import sequence_of_calls
 from nodes.reading.values import UNREADABLE, expression, fold, python_words, read_value, spell, value_end
 from nodes.state import PublicTest
+from sandbox.checks import How
 
 _DATA = re.compile(r"(?i)[\d\"'\[({]|true|false|none")
 """A part of every value."""
@@ -41,6 +42,7 @@ _ARROW = re.compile(
     r"(?:={1,2}>|-{1,2}>|➞|→|⇒|⟶)\s*(?:output:?\s*)?`?(.{1,1000})$",
     re.IGNORECASE,
 )
+_RAISED = re.compile(r"\s*`?(?:raises?\s+(?:an?\s+)?)?`?([A-Z]\w*(?:Error|Exception))`?\.?\s*$")
 _GOES_ON = re.compile(r"`?(?:[ \t]+(?:or|if|unless|when|else)\b|[ \t]+\(?[-\d\"'\[{]|[ \t]*[-+*/%^]\s*[\w(])")
 """Behind a value: it was not all of it."""
 _NO_PIPES = re.compile(r"^[^|\n]+(?:\|[^|\n]+)+$")
@@ -161,14 +163,16 @@ class NamedInputs:
             return False
         named = assigned_values(match[1])
         values = None if named else _positional(plain(match[1]))
-        expected = read_value(match[2].strip().rstrip(".").strip("`"))
+        raised = _RAISED.match(match[2])
+        expected = read_value(match[2].strip().rstrip(".").strip("`")) if raised is None else raised[1]
         if expected is None or not (named or values):
             return False
         arguments, why = self._in_order(named) if named else self._counted(values or [])
         if arguments is None:
             self._page.refuse(number, f"{why}; {HOW_TO}")
             return True
-        self._page.add(number, PublicTest(input=arguments, expected=expected))
+        how: How = "equal" if raised is None else "raises"
+        self._page.add(number, PublicTest(input=arguments, expected=expected, how=how))
         self._page.take([number])
         return True
 
