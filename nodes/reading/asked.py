@@ -66,7 +66,7 @@ _MARKED_NAME = re.compile(
 )
 _CLASS_NAMED = re.compile(
     r"\b(?i:implement|write|design|create|define|complete|build)\s+(?:an?\s+|the\s+|your\s+)?(?:\w+\s+)?"
-    r"(?:class\s+(?:named\s+|called\s+)?[`*]{0,2}([A-Z]\w+)|[`*]{0,2}([A-Z]\w+)[`*]{0,2}\s+class\b)"
+    r"(?:[`*]{0,2}class\s+(?:named\s+|called\s+)?[`*]{0,2}([A-Z]\w+)|[`*]{0,2}([A-Z]\w+)[`*]{0,2}\s+class\b)"
 )
 _SIGNED = re.compile(r"\bsignature\b\W{0,4}(?:is\W{1,3})?(?:def\s+)?([A-Za-z_]\w*)\s*\(", re.IGNORECASE)
 _ALONE = re.compile(

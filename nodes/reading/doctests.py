@@ -115,13 +115,16 @@ class Doctests:
             )
         for item in map(self._without_calls, items[:MOST_ITEMS]):
             body = parsed(item.source)
-            if len(body) != 1:
-                if self._calls_it(item.source) and item.output and not body:
+            if not body:
+                if self._calls_it(item.source) and item.output:
                     self._refuse(item, "Python cannot read this line")
                 continue
             self._page.take(range(item.number, item.end))
             self._used = len(item.output)
-            self._statement(item, body[0])
+            # Several statements in one line: the last one shows its value.
+            for node in body[:-1]:
+                self._statement(replace(item, source=ast.unparse(node), output=()), node)
+            self._statement(item if len(body) == 1 else replace(item, source=ast.unparse(body[-1])), body[-1])
             # What stands below a value and is no part of it may be an example in another form.
             self._page.taken -= set(range(item.end - len(item.output) + self._used, item.end))
 
