@@ -52,7 +52,9 @@ def tests(problem: Problem, profile: Profile, count: int) -> Form:
         return FREE
     if problem.mode == "stdio":
         return Form(
-            opening="Input:\n```\n", finish=Finish(item=r"\W*input\b", items=count), most_tokens=_WORKING_TOKENS
+            opening="Input:\n```\n",
+            finish=Finish(item=r"\W*[Ii]nput\W{0,3}\d*\W{0,3}:", items=count),
+            most_tokens=_WORKING_TOKENS,
         )
     return Form(
         opening=f"```python\nassert {problem.entry_point}(",

@@ -29,6 +29,8 @@ _OPEN_TAG = re.compile(
     re.IGNORECASE,
 )
 _INPUTS = ("input", "in", "stdin", "stdinput")
+_OF_THE_PROMPT = ("the whole standard input", "the whole standard output")
+"""What prompts/full/tests.j2 shows in the place of data."""
 _FENCE = re.compile(r"^\s*(`{3,}|~{3,})")
 
 
@@ -39,7 +41,7 @@ def sample_pairs(reply: str) -> tuple[tuple[str, str], ...]:
 
 def data_pairs(reply: str) -> tuple[tuple[str, str], ...]:
     """Return the pairs that a program can read and write; a list of names with values is about an input, and none."""
-    return tuple(pair for pair in sample_pairs(reply) if not any(_is_description(one) or is_prose(one) for one in pair))
+    return tuple(pair for pair in sample_pairs(reply) if not any(map(_says_nothing, pair)))
 
 
 def lone_labels(text: str) -> list[int]:
@@ -73,6 +75,11 @@ def sample_inputs(reply: str) -> tuple[str, ...]:
     """Return the inputs of a reply, without repeats."""
     blocks = labelled_blocks(plain_labels(reply))
     return tuple(dict.fromkeys(text for label, text in blocks if label == "input" and not _is_description(text)))
+
+
+def _says_nothing(text: str) -> bool:
+    """Whether a text is no data: words about them, or those of the prompt, which small models repeat."""
+    return text.strip() in _OF_THE_PROMPT or _is_description(text) or is_prose(text)
 
 
 def _is_description(text: str) -> bool:

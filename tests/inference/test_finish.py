@@ -59,6 +59,15 @@ def test_tests_end_with_their_number_or_their_block():
     assert kept(form.finish, f"{form.opening}1, 2) == 3\n```\nDone.") == f"{form.opening}1, 2) == 3\n```"
 
 
+def test_tests_of_a_program_end_with_their_number():
+    form = forms.tests(PRINT, "full", 2)
+    one, two, three = (f"Input:\n```\ninput {n}\n```\nOutput:\n```\n{n}\n```\n\n" for n in range(3))
+    assert form.opening == "Input:\n```\n"
+    assert kept(form.finish, one + two + three) == one + two
+    assert kept(form.finish, f"**{one.replace(':', ':**')}{two}{three}") is not None
+    assert kept(form.finish, one + two) is None
+
+
 def test_list_ends_with_its_number():
     finish = forms.bullets("full", 2).finish
     assert kept(finish, "- one\n  - part of one\n- two\n- three") == "- one\n  - part of one\n- two\n"

@@ -197,3 +197,9 @@ def test_forms_that_small_models_write(reply):
 def test_keywords_find_their_parameters():
     assert parse_tests("assert f(b=2, a=1) == 3", "function", "f", ("a", "b")) == (("1, 2", "3"),)
     assert parse_tests("assert f([1], reverse=True) == [1]", "function", "f", ("xs", "key", "reverse")) == ()
+
+
+def test_words_of_the_prompt_are_no_data():
+    pairs = (("4", "the whole standard output"), ("5", "10"))
+    reply = "\n".join(f"Input:\n```\n{given}\n```\nOutput:\n```\n{wanted}\n```" for given, wanted in pairs)
+    assert parse_tests(reply, "stdio", "") == (("5\n", "10\n"),)
