@@ -2,8 +2,8 @@
 
 `replies.jsonl`: Qwen2.5-Coder-Instruct of 0.5B and 1.5B, temperature 0.8. The first 54 are to tasks of data sets, whose
 names, statements and numbers were replaced; the others are to ten problems of our own, every second one of them of the
-0.5B without the form that the engine holds a reply to. `gives` is the number of programs, tests, inputs or list items in
-a reply; where it is 0 there is nothing in it to be read, or it was cut.
+0.5B without the form that the engine holds a reply to. `gives` is the number of programs, tests, inputs or list items
+in a reply; where it is 0 there is nothing in it to be read, or it was cut.
 """
 
 from __future__ import annotations
