@@ -20,7 +20,7 @@ kernel=$(apt-cache depends linux-image-cloud-amd64 | awk '/Depends: linux-image/
 python=$(readlink -f /usr/bin/python3)
 standard=$("$python" -c 'import sysconfig; print(sysconfig.get_paths()["stdlib"])')
 programs=("$python" /usr/bin/bwrap /usr/bin/dash /usr/bin/mount /usr/bin/mkdir /usr/bin/cp /usr/sbin/switch_root)
-mkdir -p "$root"/{proc,sys,dev,tmp,run,etc,work/site,usr/bin,usr/lib,usr/lib64}
+mkdir -p "$root"/{proc,sys,dev,tmp,run,etc,opt/atlas/site,usr/bin,usr/lib,usr/lib64}
 for name in bin:usr/bin lib:usr/lib lib64:usr/lib64; do ln -s "${name#*:}" "$root/${name%:*}"; done
 cp -L "${programs[@]}" "$root/usr/bin/"
 ln -s "$(basename "$python")" "$root/usr/bin/python3"
@@ -36,26 +36,26 @@ rm -rf "$root$standard"/{test,idlelib,tkinter,lib2to3,ensurepip,config-*}
 cp /etc/ld.so.cache "$root/etc/"
 printf 'root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n' >"$root/etc/passwd"
 printf 'root:x:0:\n' >"$root/etc/group"
-cp -a sandbox deploy/cgroup_v2.py "$root/work/"
+cp -a sandbox deploy/cgroup_v2.py "$root/opt/atlas/"
 packages=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
-for name in docker requests urllib3 idna certifi charset_normalizer; do cp -a "$packages/$name" "$root/work/site/"; done
+for name in docker requests urllib3 idna certifi charset_normalizer; do cp -a "$packages/$name" "$root/opt/atlas/site/"; done
 
 # Bubblewrap changes its root, which cannot be done from the first file system of all.
 cat >"$root/init" <<'INIT'
 #!/bin/sh
 export PATH=/usr/bin
 mkdir -p /next && mount -t tmpfs -o size=1200m next /next
-for name in bin lib lib64 etc usr work start; do cp -a "/$name" /next/; done
+for name in bin lib lib64 etc usr opt start; do cp -a "/$name" /next/; done
 mkdir /next/proc /next/sys /next/dev /next/tmp /next/run
 exec switch_root /next /start
 INIT
 cat >"$root/start" <<'START'
 #!/bin/sh
-export PATH=/usr/bin PYTHONPATH=/work:/work/site PYTHONWARNINGS=ignore
+export PATH=/usr/bin PYTHONPATH=/opt/atlas:/opt/atlas/site PYTHONWARNINGS=ignore
 mount -t proc proc /proc && mount -t sysfs sys /sys && mount -t devtmpfs dev /dev
 mkdir -p /dev/shm && mount -t tmpfs shm /dev/shm && mount -t tmpfs tmp /tmp
 mount -t cgroup2 groups /sys/fs/cgroup
-python3 -B /work/cgroup_v2.py && echo "all of it held"
+python3 -B /opt/atlas/cgroup_v2.py && echo "all of it held"
 echo o >/proc/sysrq-trigger
 sleep 9
 START
