@@ -115,8 +115,11 @@ class Standby:
 
 
 def is_python(request: dict[str, Any]) -> bool:
-    """Return whether a request runs a Python program."""
-    return bool(request["command"][0] == "{python}")
+    """Return whether a request runs a Python program whose interpreter can wait.
+
+    A path that PYTHONPATH would take for two finds no module, and a program would run without limits.
+    """
+    return bool(request["command"][0] == "{python}") and os.pathsep not in _STARTUP
 
 
 def _started(ends: dict[int, int], command: list[str], request: dict[str, Any]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -22,9 +23,9 @@ HEAD = struct.Struct(">II")
 
 
 class PlainRunner:
-    def __init__(self, work: Path, start: str = START):
-        harness = str(ROOT / "sandbox" / "harness.py")
-        command = [sys.executable, "-I", "-S", "-B", "-c", start, str(ROOT), harness, str(work)]
+    def __init__(self, work: Path, start: str = START, root: Path = ROOT):
+        harness = str(root / "sandbox" / "harness.py")
+        command = [sys.executable, "-I", "-S", "-B", "-c", start, str(root), harness, str(work)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def send(self, header, body=b""):
@@ -361,3 +362,18 @@ def test_wiping_follows_no_link(tmp_path):
         os.close(fd)
     assert (kept / "file").read_text() == "here"
     assert list(box.iterdir()) == []
+
+
+def test_a_folder_that_no_path_can_name_costs_no_limit(tmp_path):
+    """Python would not find the module that takes the limits."""
+    root = tmp_path / "a:b"
+    shutil.copytree(ROOT / "sandbox", root / "sandbox")
+    work = tmp_path / "work"
+    work.mkdir()
+    plain = PlainRunner(work, root=root)
+    for _ in range(2):
+        _, (stdout, _) = plain.test("import resource; print(resource.getrlimit(resource.RLIMIT_NOFILE))")
+        assert stdout == b"(256, 256)\n"
+    plain.process.stdin.close()
+    assert plain.process.wait(10) == 0
+    plain.process.stdout.close()
