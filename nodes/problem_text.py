@@ -14,12 +14,13 @@ import re
 
 from nodes.labelled import MOST_BLOCKS, Block, blocks_of, pairs_in, pairs_of, unquoted
 from nodes.prose import is_prose
-from nodes.reading.asked import Asked, asked_for, asks_for_function, is_told, what_is_asked
+from nodes.reading.asked import Asked, asked_for, what_is_asked
 from nodes.reading.assertions import Wanted
 from nodes.reading.code_lines import code_lines
 from nodes.reading.doctests import Doctests
 from nodes.reading.found import Page
 from nodes.reading.named_inputs import NamedInputs, assigned_values
+from nodes.reading.phrases import asks_for_function, is_told
 from nodes.reading.several import in_any_order, is_flat, several_of, tolerance_of, within
 from nodes.reading.shown_calls import ShownCalls
 from nodes.reading.spoken import SpokenExamples

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from nodes.reading.asked import squeezed
+from nodes.reading.phrases import squeezed
 from nodes.reading.values import expression
 from nodes.state import PublicTest, Several
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from nodes.parsing import extract_code, parse_bullets, parse_inputs, parse_tests
+from nodes.parsing.mending import tree_of
 
 REPLIES = [json.loads(line) for line in (Path(__file__).parent / "replies.jsonl").read_text("utf-8").splitlines()]
 
@@ -39,9 +40,10 @@ def test_a_real_reply_is_read(reply):
 
 
 def test_programs_of_real_replies_are_python():
-    for reply in REPLIES:
-        if reply["kind"] in ("code", "oracle", "repair") and (found := read(reply)):
-            compile(found[0], "reply", "exec")
+    asked = [reply for reply in REPLIES if reply["kind"] in ("code", "oracle", "repair")]
+    programs = [code for reply in asked for code in read(reply)]
+    assert len(programs) >= 70
+    assert [code for code in programs if tree_of(code) is None] == []
 
 
 def test_nearly_every_reply_gives_what_was_asked_for():
