@@ -37,6 +37,7 @@ cp /etc/ld.so.cache "$root/etc/"
 printf 'root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n' >"$root/etc/passwd"
 printf 'root:x:0:\n' >"$root/etc/group"
 cp -a sandbox deploy/cgroup_v2.py "$root/opt/atlas/"
+cp --parents tests/sandbox/attacks.py tests/sandbox/attacks_on_limits.py "$root/opt/atlas/"
 packages=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
 for name in docker requests urllib3 idna certifi charset_normalizer; do cp -a "$packages/$name" "$root/opt/atlas/site/"; done
 

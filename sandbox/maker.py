@@ -42,6 +42,7 @@ _NAMESPACES = _NEW_USER | _NEW_MOUNT | _NEW_CGROUP | _NEW_UTS | _NEW_IPC | _NEW_
 _READ_ONLY, _NO_SETUID, _NO_DEVICES, _NO_EXECUTION, _REMOUNT, _BIND = 1, 2, 4, 8, 32, 4096
 _PLAIN = _NO_SETUID | _NO_DEVICES
 _INODES = 4096
+_TERMINALS = 4
 _PR_CAPBSET_DROP, _PR_SET_SECCOMP, _SECCOMP_FILTER = 24, 22, 2
 _CAPSET_HEAD = (0x20080522).to_bytes(4, sys.byteorder) + bytes(4)
 _CAPSET_NOTHING = bytes(24)
@@ -110,6 +111,8 @@ def _become_a_runner(request: dict[str, Any], fds: list[int], steps: bytes) -> N
     for path, size, execute in request["tmpfs"]:
         options = f"size={size},nr_inodes={_INODES},mode=0700,uid={user},gid={group}"
         _mount("tmpfs", path, "tmpfs", _PLAIN | (0 if execute else _NO_EXECUTION), options)
+    # Terminals of its own: those of another box would carry data from one to the other.
+    _mount("devpts", "/dev/pts", "devpts", _NO_SETUID | _NO_EXECUTION, f"ptmxmode=0666,mode=0600,max={_TERMINALS}")
     _mount(None, "/", None, _REMOUNT | _BIND | _PLAIN | _READ_ONLY)
     _give_up_capabilities()
     stdin, stdout, *files = fds

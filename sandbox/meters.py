@@ -203,7 +203,8 @@ def _buried() -> float:
 
 
 def _kilobytes(status: str) -> dict[str, int]:
-    words = (line.split() for line in status.splitlines() if line.endswith(" kB"))
+    # The first line is the process's own choice of a name.
+    words = (line.split() for line in status.partition("\n")[2].splitlines() if line.endswith(" kB"))
     return {parts[0].rstrip(":"): int(parts[1]) for parts in words}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from sandbox.base import Limits, Program
@@ -43,3 +45,32 @@ def test_a_limit_below_what_an_interpreter_takes_is_one_of_memory(sandbox):
     source = "x = b'x' * (64 << 20)\nprint(len(x))"
     runs = sandbox.run(Program(source=source, mode="stdio"), ["", ""], Limits(memory_mb=8))
     assert [run.status for run in runs] == ["memory", "memory"]
+
+
+TERMINAL = """
+import os, sys, time
+ours, theirs = os.openpty()
+print(os.ttyname(theirs), sorted(os.listdir("/dev/pts")), flush=True)
+time.sleep(float(input()))
+"""
+
+
+def test_programs_at_the_same_time_see_no_terminal_of_each_other(sandbox):
+    if sandbox.workers < 2:
+        runs = [sandbox.run(Program(source=TERMINAL, mode="stdio"), ["0"])]
+    else:
+        with ThreadPoolExecutor(2) as threads:
+            runs = list(
+                threads.map(lambda n: sandbox.run(Program(source=f"{TERMINAL}#{n}", mode="stdio"), ["1"]), range(2))
+            )
+    assert [run.output for (run,) in runs] == ["/dev/pts/0 ['0', 'ptmx']\n"] * len(runs)
+
+
+def test_a_program_calls_itself_what_it_likes(sandbox):
+    source = (
+        "import ctypes, time\nlibc = ctypes.CDLL(None)\n"
+        "for name in (b'x kB', b'VmRSS: 1 kB', b'\\xff\\xfe kB', b'a) R kB'):\n"
+        "    libc.prctl(15, name, 0, 0, 0)\n    time.sleep(0.1)\nprint('here')"
+    )
+    (run,) = sandbox.run(Program(source=source, mode="stdio"), [""])
+    assert (run.status, run.output) == ("completed", "here\n")
